@@ -1,0 +1,1 @@
+"""Configuration, composition, command line, HTTP frame and telemetry: alone knows every room."""

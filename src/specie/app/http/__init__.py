@@ -1,0 +1,1 @@
+"""The HTTP frame: application, problems, idempotency, server and client."""

@@ -1,0 +1,85 @@
+"""The COSE profile of ISSUANCE section 3: Sign1, Sign, Encrypt with one recipient, and key ids.
+
+Parsing, sealing and opening happen in the Rust core, many objects per call; `reference` holds the same parser
+in plain Python, and a test keeps the two alike.
+"""
+
+from specie.crypto.cose.keys import Key, cose_key, key_id, key_id_of, parse_key
+from specie.crypto.cose.seal import (
+    A256GCM,
+    CHACHA20_POLY1305,
+    Opened,
+    SealedHeaders,
+    open_sealed,
+    open_sealed_many,
+    read_sealed,
+    seal,
+    seal_many,
+)
+from specie.crypto.cose.sign import (
+    Sign,
+    Signer,
+    assemble_sign,
+    parse_sign,
+    to_be_signed_by_many,
+    to_be_signed_by_many_prefix,
+)
+from specie.crypto.cose.sign1 import (
+    AAD_PREFIX,
+    EDDSA,
+    ES256,
+    MALFORMED,
+    NON_CANONICAL,
+    OBJECT_BYTES_MAX,
+    OK,
+    TOO_LARGE,
+    WRONG_HEADER,
+    Parsed,
+    Sign1,
+    assemble_sign1,
+    match_to_be_signed_many,
+    parse_sign1,
+    parse_sign1_many,
+    to_be_signed,
+    to_be_signed_prefix,
+)
+
+__all__ = [
+    "A256GCM",
+    "AAD_PREFIX",
+    "CHACHA20_POLY1305",
+    "EDDSA",
+    "ES256",
+    "MALFORMED",
+    "NON_CANONICAL",
+    "OBJECT_BYTES_MAX",
+    "OK",
+    "TOO_LARGE",
+    "WRONG_HEADER",
+    "Key",
+    "Opened",
+    "Parsed",
+    "SealedHeaders",
+    "Sign",
+    "Sign1",
+    "Signer",
+    "assemble_sign",
+    "assemble_sign1",
+    "cose_key",
+    "key_id",
+    "key_id_of",
+    "match_to_be_signed_many",
+    "open_sealed",
+    "open_sealed_many",
+    "parse_key",
+    "parse_sign",
+    "parse_sign1",
+    "parse_sign1_many",
+    "read_sealed",
+    "seal",
+    "seal_many",
+    "to_be_signed",
+    "to_be_signed_by_many",
+    "to_be_signed_by_many_prefix",
+    "to_be_signed_prefix",
+]

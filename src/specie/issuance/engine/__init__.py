@@ -1,0 +1,1 @@
+"""The three systems at work: decode, check, transact, sign, answer."""

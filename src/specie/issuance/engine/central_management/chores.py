@@ -1,0 +1,131 @@
+"""What central management does besides answering: expire, close, sign what waits, checkpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from specie.issuance.engine.central_management.keep import RefixItem, unsealed
+from specie.issuance.engine.central_management.requests import ExpireItem, quota_control_of
+from specie.issuance.engine.outcome import Outcome
+from specie.issuance.messages.claims import Claims, read_payload, tbs_hash
+from specie.issuance.messages.objects import Credential, Deny
+from specie.issuance.protocol.keyset import may_sign
+from specie.issuance.store import central_management as store
+from specie.issuance.store import journal as journal_store
+from specie.issuance.store.journal import ObjectRow
+from specie.kernel import codec
+from specie.kernel.db import Transaction
+from specie.kernel.errors import Refused, Unavailable
+
+if TYPE_CHECKING:
+    from specie.issuance.engine.central_management.system import CentralManagementEngine
+
+GRACE_S = 60
+BATCH_MAX = 256
+
+
+async def step(engine: CentralManagementEngine) -> None:
+    """One round of chores."""
+    await confirm(engine)
+    await sign_leftovers(engine)
+    await expire(engine)
+    await close_expired(engine)
+    await engine.log.make_checkpoint()
+
+
+async def confirm(engine: CentralManagementEngine) -> None:
+    """Central management is the registry of keys: its own newest manifest is the newest."""
+    rules = await engine.desk.current()
+    if rules.keys is not None:
+        await engine.rules.confirm_keys(rules.keys.version)
+
+
+async def expire(engine: CentralManagementEngine) -> int:
+    """End pending requests whose time for approvals has passed."""
+    now_s = engine.desk.now_s()
+    rows = await engine.desk.database.read(lambda tx: store.due_requests(tx, now_s, BATCH_MAX))
+    decided = await engine.writer.submit_many([ExpireItem(row) for row in rows])
+    await engine.finish([each for each in decided if isinstance(each, Outcome)])
+    return len(rows)
+
+
+# SPEC ISSUANCE-10.4.1, ISSUANCE-10.4.3
+async def close_expired(engine: CentralManagementEngine) -> int:
+    """Ask quota control about credentials that expired a minute ago; only its signed word frees what is reserved."""
+    before_s = engine.desk.now_s() - GRACE_S
+    rows = await engine.desk.database.read(lambda tx: store.expired_credentials(tx, before_s, BATCH_MAX))
+    for name, quota_control in engine.quota_controls.items():
+        mine = [(row.cti, row.hash) for row in rows if row.quota_control == name and row.hash is not None]
+        if not mine:
+            continue
+        answers = await quota_control.tombstones(mine, peer=engine.desk.me)
+        await engine.close([each.answer for each in answers if not isinstance(each, Exception)])
+    return len(rows)
+
+
+# SPEC ISSUANCE-9.6.1, ISSUANCE-12.1.5
+async def sign_leftovers(engine: CentralManagementEngine) -> int:
+    """Sign and seal what a crash or absent keys left behind; returns how many."""
+
+    def read(tx: Transaction) -> list[ObjectRow]:
+        rows = {row.cti: row for row in journal_store.unsigned_objects(tx, BATCH_MAX)}
+        rows.update(journal_store.objects_by_cti(tx, unsealed(tx, BATCH_MAX)))
+        return list(rows.values())
+
+    rows = await engine.desk.database.read(read)
+    ready = [await refix(engine, row) for row in rows]
+    await engine.finish([Outcome(row) for row in ready])
+    return len(rows)
+
+
+async def refix(engine: CentralManagementEngine, old: ObjectRow) -> ObjectRow:
+    """The row itself, or its words fixed anew where its key no longer signs."""
+    desk = engine.desk
+    keys = desk.key_set(await desk.current())
+    now_s = desk.now_s()
+    entry = keys.entries.get(old.kid)
+    if old.signature is not None or (entry is not None and may_sign(entry, now_s)):
+        return old
+    kind = Credential if old.typ == Credential.typ else Deny
+    claims, body = read_payload(kind, old.payload)
+    signer = keys.signer("cm:cred", desk.me, now_s)
+    exp = None if claims.exp is None else now_s + claims.exp - claims.iat
+    nbf = None if claims.nbf is None else now_s
+    fresh = Claims(claims.iss, now_s, desk.new_cti(), claims.aud, exp, nbf)
+    credential = None
+    if isinstance(body, Credential):
+        body, credential = await rooted(engine, old, fresh, body)
+    payload = codec.encode(fresh.to_wire(body))
+    new = ObjectRow(fresh.cti, old.typ, signer.kid, payload, tbs_hash(old.typ, signer.kid, payload), None)
+    return new if await engine.writer.submit(RefixItem(old, new, credential)) else old
+
+
+async def rooted(
+    engine: CentralManagementEngine, old: ObjectRow, fresh: Claims, body: Credential
+) -> tuple[Credential, store.CredentialRow]:
+    """A credential with a new cti has another unit root; its row moves along."""
+    from dataclasses import replace
+
+    from specie.issuance.messages.objects import Request
+    from specie.issuance.protocol.envelope import read_unverified
+    from specie.issuance.protocol.units import unit_root
+
+    request = read_unverified(body.request, Request)
+    root, _ = unit_root(fresh.cti, request.body)
+    found = await engine.desk.database.read(lambda tx: store.credentials_by_cti(tx, [old.cti]))
+    assert fresh.exp is not None
+    row = replace(found[old.cti], cti=fresh.cti, iat=fresh.iat, exp=fresh.exp)
+    return replace(body, unit_root=root), row
+
+
+async def settle(engine: CentralManagementEngine) -> bool:
+    """One round of chores that never raises; False where something has to be tried again."""
+    try:
+        await step(engine)
+    except (Refused, Unavailable) as error:
+        engine.desk.observer.alarm("CHORE_FAILED", f"{type(error).__name__}: {error}")
+        return False
+    return True
+
+
+__all__ = ["close_expired", "confirm", "expire", "quota_control_of", "settle", "sign_leftovers", "step"]

@@ -1,0 +1,225 @@
+"""An issuance system as `api.IssuanceSystem`: it drives each issue through the six steps, and again after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from specie.issuance.api import (
+    CentralManagement,
+    IssueView,
+    Order,
+    Parcel,
+    QuotaControl,
+    Refusal,
+    Registry,
+)
+from specie.issuance.engine.desk import Desk
+from specie.issuance.engine.intake import Intake
+from specie.issuance.engine.issuance_system import redeeming
+from specie.issuance.engine.issuance_system.asking import ask, create
+from specie.issuance.engine.issuance_system.batch import run_batch
+from specie.issuance.engine.issuance_system.minting import present, register
+from specie.issuance.engine.logbook import Logbook
+from specie.issuance.engine.outcome import class_of
+from specie.issuance.engine.rulesdoor import RulesDoor
+from specie.issuance.errors import IdempotencyMismatch, PolicyStale, UnknownRequest, UnknownSerial
+from specie.issuance.messages.objects import Deny, Model, Request
+from specie.issuance.protocol.envelope import read_unverified
+from specie.issuance.store import issuance_system as store
+from specie.issuance.store.issuance_system import IssueRow, IssueState
+from specie.kernel.db import BatchedWriter, Transaction
+from specie.kernel.errors import Refused, Unavailable
+
+FINISHED = (IssueState.RELEASED, IssueState.DENIED, IssueState.ABANDONED)
+
+
+class IssuanceSystemEngine:
+    """One issuance system. registries: by name, as at quota control."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        central_management: CentralManagement,
+        quota_control: QuotaControl,
+        central_management_id: str,
+        registries: Mapping[str, Registry] | None = None,
+    ) -> None:
+        self.desk = desk
+        self.central_management = central_management
+        self.quota_control = quota_control
+        self.central_management_id = central_management_id
+        self.registries = dict(registries or {})
+        self.writer: BatchedWriter[Any, Any] = BatchedWriter(
+            desk.database,
+            lambda tx, items: run_batch(desk, tx, items),
+            lane=lambda item: "",
+            recover=lambda tx, item: None,
+            observe=desk.observer.batch,
+        )
+        self.log = Logbook(desk)
+        self.rules = RulesDoor(desk, self.writer.submit)
+        self.last_error: dict[bytes, Exception | None] = {}
+        """Why an issue that is under way has not moved on; only for the answer, nothing depends on it."""
+        self.busy: set[bytes] = set()
+        self._intake: Intake[tuple[Order, bytes], IssueRow] = Intake(self._work)
+
+    async def issue(
+        self, orders: Sequence[Order], *, keys: Sequence[bytes] = ()
+    ) -> list[IssueView | Refusal]:
+        """The six steps for a batch of orders. keys: one id per order; an order sent again under its id is not a second.
+
+        Answers views of issues that are finished or wait (for officers, for room, for a system that is away), and the
+        refusal of those that were denied.
+        """
+        idents = list(keys) or [self.desk.new_cti() for _ in orders]
+        known = await self.desk.database.read(lambda tx: store.issues(tx, idents))
+        fresh = [(order, ident) for order, ident in zip(orders, idents, strict=True) if ident not in known]
+        rows: dict[bytes, IssueRow | Exception] = dict(known)
+        answers = await self._intake.submit_many(fresh, "")
+        rows.update({ident: answer for (_, ident), answer in zip(fresh, answers, strict=True)})
+        return [self._answer(order, rows[ident]) for order, ident in zip(orders, idents, strict=True)]
+
+    def _answer(self, order: Order, row: IssueRow | Exception) -> IssueView | Refusal:
+        if isinstance(row, Exception):
+            if isinstance(row, Refusal):
+                return row
+            raise row
+        asked = read_unverified(row.request, Request).body
+        if (asked.currency, asked.amount, asked.owner, asked.purpose) != (
+            order.currency,
+            order.amount,
+            order.owner,
+            order.purpose,
+        ):
+            return IdempotencyMismatch("this id was used for another issue")
+        if row.state == IssueState.DENIED:
+            return denial_of(row)
+        return self.view(row)
+
+    def view(self, row: IssueRow) -> IssueView:
+        """The issue as people see it, with the reason where it has not moved on."""
+        error = self.last_error.get(row.id)
+        waits = isinstance(error, Refusal) and row.state not in FINISHED
+        return IssueView(
+            row.id,
+            row.cti,
+            row.state.name.lower(),
+            row.currency,
+            row.amount,
+            row.code or (error.code if waits else None),  # type: ignore[union-attr]
+            row.detail or (str(error) if waits else None),
+            read_unverified(row.request, Request).body.unit_count(),
+            row.request_hash,
+        )
+
+    async def _work(self, calls: Sequence[tuple[Order, bytes]]) -> list[IssueRow | Exception]:
+        rows: list[IssueRow | Exception] = []
+        valid: list[tuple[int, tuple[Order, bytes]]] = []
+        from specie.issuance.engine.issuance_system.asking import request_of
+
+        for index, (order, ident) in enumerate(calls):
+            try:
+                request_of(order)
+                valid.append((index, (order, ident)))
+                rows.append(UnknownRequest("not begun"))
+            except Refused as refusal:
+                rows.append(refusal)
+        idents = [ident for _, (_, ident) in valid]
+        self.busy.update(idents)
+        try:
+            created = await create(self, [order for _, (order, _) in valid], idents)
+            done = await self.advance(created)
+        finally:
+            self.busy.difference_update(idents)
+        for (index, _), row in zip(valid, done, strict=True):
+            rows[index] = row
+        for row in done:
+            if row.state in FINISHED:
+                self.last_error.pop(row.id, None)
+        return rows
+
+    # SPEC ISSUANCE-9.6.1
+    async def advance(self, rows: Sequence[IssueRow]) -> list[IssueRow]:
+        """Take each issue as far as it goes now; a system that is away leaves it where it is, to be taken up again."""
+        fresh = {row.id: row for row in rows}
+        for states, stage in (
+            ((IssueState.NEW, IssueState.REQUESTED), ask),
+            ((IssueState.CREDENTIALED,), present),
+            ((IssueState.MINTED,), register),
+        ):
+            due = [row for row in fresh.values() if row.state in states]
+            if not due:
+                continue
+            try:
+                for row in await stage(self, due):
+                    fresh[row.id] = row
+            except (Refused, Unavailable) as error:
+                for row in due:
+                    self.last_error[row.id] = error
+        return [fresh[row.id] for row in rows]
+
+    async def registry_name(self, row: IssueRow) -> str:
+        """SPEC ISSUANCE-13.1.2: `offline`, the ledger's chain id, or the bank that the owner names."""
+        rules = await self.desk.current()
+        if rules.book is None:
+            raise PolicyStale("no quota policy yet")
+        if row.model == Model.ACCOUNT:
+            owner = read_unverified(row.request, Request).body.owner
+            return owner.partition(b"/")[0].decode("ascii", "replace")
+        return rules.book.newest.policy.currencies[row.currency].token_registry
+
+    async def show(self, ident: bytes) -> IssueView:
+        """One issue. Raises UnknownRequest."""
+        row = await self.desk.database.read(lambda tx: store.issue(tx, ident))
+        if row is None:
+            raise UnknownRequest("no issue with this id")
+        return self.view(row)
+
+    async def newest(self, limit: int = 100) -> list[IssueView]:
+        """The newest issues."""
+        rows = await self.desk.database.read(lambda tx: store.list_issues(tx, limit))
+        return [self.view(row) for row in rows]
+
+    # SPEC ISSUANCE-6.6.10
+    async def units(self, ident: bytes) -> list[bytes]:
+        """The signed units (or the account order) of an issue; none before it is released."""
+
+        def read(tx: Transaction) -> list[bytes]:
+            row = store.issue(tx, ident)
+            if row is None:
+                raise UnknownRequest("no issue with this id")
+            if row.state != IssueState.RELEASED:
+                return []
+            return [unit.data for unit in store.units_of_issue(tx, ident)]
+
+        return await self.desk.database.read(read)
+
+    async def unit(self, serial: bytes) -> tuple[bytes, str]:
+        """A unit and its state. Raises UnknownSerial."""
+        found = await self.desk.database.read(lambda tx: store.units_by_serial(tx, [serial]))
+        if serial not in found:
+            raise UnknownSerial("no unit with this serial was made here")
+        return found[serial].data, found[serial].state.name.lower()
+
+    async def redeem(self, parcel: Parcel) -> bytes:
+        """Section 14: check the units' states, pass the request on, mark them; the signed receipt."""
+        return await redeeming.redeem(self, parcel)
+
+    async def freeze(self, datas: Sequence[bytes]) -> None:
+        """Freeze or unfreeze a unit on the word of two officers (ISSUANCE-12.4.1)."""
+        await redeeming.freeze(self, datas)
+
+    async def revocation_filter(self) -> bytes:
+        """The compact list of frozen units for verifiers off line (ISSUANCE-12.4.2)."""
+        return await redeeming.revocation_filter(self)
+
+
+def denial_of(row: IssueRow) -> Refused:
+    """The refusal that ended an issue, with its evidence."""
+    refusal = class_of(row.code or "")(row.detail or "", issue=row.id.hex())
+    if row.denial:
+        refusal.evidence = row.denial
+        said = read_unverified(row.denial, Deny).body
+        refusal.bucket, refusal.available, refusal.not_before_s = said.bucket, said.available, said.not_before
+    return refusal

@@ -1,0 +1,58 @@
+"""Calls under way: the same bytes sent again while the first call runs wait for it, up to two seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
+from typing import TypeVar
+
+from specie.issuance.errors import InProgress
+
+Answer = TypeVar("Answer")
+WAIT_S = 2.0
+
+
+class Running:
+    """Which bytes are being worked on."""
+
+    def __init__(self, wait_s: float = WAIT_S) -> None:
+        self._wait_s = wait_s
+        self._events: dict[bytes, asyncio.Event] = {}
+
+    # SPEC ISSUANCE-10.1.4
+    async def each_once(
+        self, datas: Sequence[bytes], work: Callable[[list[bytes]], Awaitable[Sequence[Answer | Exception]]]
+    ) -> list[Answer | Exception]:
+        """Work on each distinct object; an object that another call works on is waited for first.
+
+        An object that stays busy for two seconds is answered with InProgress.
+        """
+        keys = [sha256(data).digest() for data in datas]
+        answers: dict[bytes, Answer | Exception] = {}
+        todo: dict[bytes, bytes] = {}
+        for key, data in zip(keys, datas, strict=True):
+            if key in todo or key in answers:
+                continue
+            if await self._is_busy(key):
+                answers[key] = InProgress("the first call with these bytes is still running")
+            else:
+                self._events[key] = asyncio.Event()
+                todo[key] = data
+        try:
+            if todo:
+                answers.update(zip(todo, await work(list(todo.values())), strict=True))
+        finally:
+            for key in todo:
+                self._events.pop(key).set()
+        return [answers[key] for key in keys]
+
+    async def _is_busy(self, key: bytes) -> bool:
+        event = self._events.get(key)
+        if event is None:
+            return False
+        try:
+            await asyncio.wait_for(event.wait(), self._wait_s)
+        except TimeoutError:
+            return True
+        return key in self._events

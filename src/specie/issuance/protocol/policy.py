@@ -1,0 +1,374 @@
+"""The quota policy in force: which versions bind at this time, and what they say of a request (ISSUANCE section 5).
+
+Tightening is immediate, loosening waits. So while a looser version waits for its time, the older one binds beside it: a
+request must satisfy every binding version, and a bucket has the lowest of their caps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+from specie.crypto import cose
+from specie.issuance.errors import (
+    AmountAboveMax,
+    AmountBelowMin,
+    AmountZero,
+    ApproverConflict,
+    CurrencyNotPermitted,
+    CurrencySuspended,
+    DenominationNotPermitted,
+    DenominationSum,
+    IssuerSuspended,
+    ModelNotPermitted,
+    OwnerNotPermitted,
+    Paused,
+    PolicyRefused,
+    PurposeNotPermitted,
+    TooManyUnits,
+)
+from specie.issuance.messages.claims import read_payload
+from specie.issuance.messages.objects import UNITS_MAX, Model, Request
+from specie.issuance.messages.policy import ANY, CurrencyRule, IssuerRule, Kind, Limit, Policy, Tier
+from specie.issuance.protocol.buckets import SECOND_US, window_of
+from specie.issuance.protocol.keyset import KeySet
+from specie.issuance.protocol.quorum import verified_holders
+from specie.kernel.amount import AMOUNT_MAX
+from specie.kernel.errors import Refused
+
+POLICY_BYTES_MAX = 262_144
+OFFLINE = "offline"
+
+
+@dataclass(frozen=True, slots=True)
+class BucketPlan:
+    """One bucket that a request touches, as the binding policies see it."""
+
+    key: str
+    """Unique and stable over policy versions, so that what was used stays used."""
+    name: str
+    """The limit's name, for people."""
+    kind: int
+    cap: int
+    refill_per_s: int
+    window_start: int
+    window_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One accepted policy."""
+
+    policy: Policy
+    hash: bytes
+    accepted_us: int
+    """When this system accepted it, by its own time."""
+    delay_s: int
+    """The loosening delay of the version before; 0 for genesis."""
+
+    def effective_us(self) -> int:
+        """From when its looser parts hold."""
+        return max(self.policy.effective_from * SECOND_US, self.accepted_us + self.delay_s * SECOND_US)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyBook:
+    """All accepted versions, oldest first."""
+
+    versions: tuple[Version, ...]
+
+    @property
+    def newest(self) -> Version:
+        return self.versions[-1]
+
+    # SPEC ISSUANCE-5.1.2
+    def binding(self, now_us: int) -> tuple[Policy, ...]:
+        """The newest version, and every older one whose successor's loosening is still waiting."""
+        answer: list[Policy] = []
+        for version in reversed(self.versions):
+            answer.append(version.policy)
+            if now_us >= version.effective_us():
+                break
+        return tuple(answer)
+
+    def by_number(self, number: int) -> Version | None:
+        index = number - self.versions[0].policy.version
+        return self.versions[index] if 0 <= index < len(self.versions) else None
+
+
+def read_policy(
+    data: bytes, keys: KeySet, roots: Mapping[bytes, bytes], book: PolicyBook | None, now_s: int
+) -> Policy:
+    """Verify the next policy: its officers (genesis: root), its place in the chain, its contents.
+
+    Raises PolicyRefused, which says why.
+    """
+    try:
+        parsed = cose.parse_sign(data, bytes_max=POLICY_BYTES_MAX)
+        _, policy = read_payload(Policy, parsed.payload)
+    except Refused as error:
+        raise PolicyRefused(error.detail or error.code) from error
+    if parsed.typ != Policy.typ:
+        raise PolicyRefused("not a quota policy")
+    # SPEC ISSUANCE-1.3.1, ISSUANCE-5.1.3, ISSUANCE-11.7
+    if book is None:
+        needed, persons = keys.manifest.threshold, verified_holders(parsed.signers, roots)
+    else:
+        needed, persons = (
+            book.newest.policy.quorum,
+            verified_holders(parsed.signers, _officers(keys, now_s), keys),
+        )
+    if len(persons) < needed:
+        raise PolicyRefused(f"{len(persons)} of {needed} needed signatures")
+    if policy.environment != keys.manifest.environment:
+        raise PolicyRefused(f"the policy is for {policy.environment}")
+    # SPEC ISSUANCE-5.1.1
+    last, previous = (book.newest.policy.version, book.newest.hash) if book else (0, bytes(32))
+    if policy.version != last + 1 or policy.previous != previous:
+        raise PolicyRefused(f"version {policy.version} does not follow version {last}")
+    check_contents(policy)
+    if book is not None:
+        _check_registries(policy, book.newest.policy)
+    return policy
+
+
+def policy_hash(data: bytes) -> bytes:
+    """How credentials and the next version name a policy."""
+    return sha256(data).digest()
+
+
+def _officers(keys: KeySet, now_s: int) -> dict[bytes, bytes]:
+    from specie.issuance.protocol.keyset import may_sign
+
+    return {entry.kid: keys.publics[entry.kid] for entry in keys.of_role("officer") if may_sign(entry, now_s)}
+
+
+def check_contents(policy: Policy) -> None:
+    """Refuse a policy that contradicts itself. Raises PolicyRefused."""
+    seen = set()
+    for limit in policy.limits:
+        if limit.currency not in policy.currencies:
+            raise PolicyRefused(f"limit {limit.name}: unknown currency {limit.currency}")
+        windowed = limit.kind in (Kind.WINDOW, Kind.COUNT)
+        if windowed != (limit.window is not None) or (
+            windowed and limit.window not in ("hour", "day", "month")
+        ):
+            raise PolicyRefused(
+                f"limit {limit.name}: a window of hour, day or month goes with window and count"
+            )
+        if (limit.kind == Kind.RATE) != (limit.refill_per_s is not None):
+            raise PolicyRefused(f"limit {limit.name}: a refill goes with rate")
+        _check_zone(limit)
+        scope = _scope(limit, None)
+        if scope in seen:
+            raise PolicyRefused(f"limit {limit.name}: a second limit of the same kind and scope")
+        seen.add(scope)
+        rule = policy.currencies[limit.currency]
+        narrow = limit.purpose or limit.model or limit.owner_class
+        # SPEC ISSUANCE-14.13
+        if limit.kind == Kind.STOCK and narrow and (rule.banks or rule.token_registry not in ("", OFFLINE)):
+            raise PolicyRefused(f"limit {limit.name}: no narrower stock bucket with an on-line registry")
+    for code, rule in policy.currencies.items():
+        if rule.least > rule.most:
+            raise PolicyRefused(f"{code}: least is above most")
+        if rule.reserve and rule.reserve.quorum > len(set(rule.reserve.custodians)):
+            raise PolicyRefused(f"{code}: more custodians needed than named")
+        tiers = policy.tiers.get(code)
+        if not tiers or tiers[-1].up_to < rule.most:
+            raise PolicyRefused(f"{code}: the tiers do not reach the largest amount")
+        if any(a.up_to >= b.up_to for a, b in zip(tiers, tiers[1:], strict=False)):
+            raise PolicyRefused(f"{code}: tiers must ascend")
+        if any(len(set(tier.titles)) > tier.persons for tier in tiers):
+            raise PolicyRefused(f"{code}: a tier names more titles than persons")
+    if not 1 <= policy.oldest_accepted <= policy.version:
+        raise PolicyRefused("oldest accepted version is ahead of this one")
+
+
+def _check_zone(limit: Limit) -> None:
+    if limit.zone is not None:
+        try:
+            ZoneInfo(limit.zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise PolicyRefused(f"limit {limit.name}: unknown time zone {limit.zone}") from error
+
+
+# SPEC ISSUANCE-13.1.3
+def _check_registries(policy: Policy, before: Policy) -> None:
+    for code, rule in before.currencies.items():
+        after = policy.currencies.get(code)
+        if after is None:
+            raise PolicyRefused(f"{code}: a currency is suspended, not removed")
+        if rule.token_registry and after.token_registry != rule.token_registry:
+            raise PolicyRefused(f"{code}: the registry of the token model cannot change")
+        if after.digits != rule.digits or after.quota_control != rule.quota_control:
+            raise PolicyRefused(f"{code}: digits and quota control cannot change")
+        if not set(rule.banks) <= set(after.banks):
+            raise PolicyRefused(f"{code}: banks may be added, not removed")
+
+
+# SPEC ISSUANCE-6.2.11, ISSUANCE-6.5.14, ISSUANCE-12.5.1
+def check_pauses(scopes: Iterable[str], currency: str, issuer: str, direction: str) -> None:
+    """Refuse under a pause. scopes: those in force. Raises Paused, CurrencySuspended, IssuerSuspended."""
+    scopes = set(scopes)
+    if "platform" in scopes or f"direction:{direction}" in scopes:
+        raise Paused(f"{direction} is paused")
+    if f"currency:{currency}" in scopes:
+        raise CurrencySuspended(f"{currency} is suspended")
+    if f"issuer:{issuer}" in scopes:
+        raise IssuerSuspended(f"{issuer} is suspended")
+
+
+# SPEC ISSUANCE-6.2.12
+def check_permission(policies: Sequence[Policy], request: Request, issuer: str) -> None:
+    """Raises CurrencyNotPermitted, ModelNotPermitted, PurposeNotPermitted, OwnerNotPermitted."""
+    rules = [policy.issuers.get(issuer, NOTHING) for policy in policies]
+    currencies = [policy.currencies.get(request.currency) for policy in policies]
+    if None in currencies or any(request.currency not in rule.currencies for rule in rules):
+        raise CurrencyNotPermitted(f"{issuer} may not issue {request.currency}")
+    known = [rule for rule in currencies if rule is not None]
+    if any(request.model not in rule.models for rule in rules) or not all(
+        _has_registry(r, request) for r in known
+    ):
+        raise ModelNotPermitted(f"{issuer} may not issue {request.currency} in the model {request.model}")
+    if any(rule.purposes and request.purpose not in rule.purposes for rule in rules):
+        raise PurposeNotPermitted(f"{issuer} may not issue for the purpose {request.purpose}")
+    if any(rule.owners and request.owner not in rule.owners for rule in rules):
+        raise OwnerNotPermitted(f"{issuer} may not issue to this owner")
+    # SPEC ISSUANCE-13.3.5
+    if request.model == Model.ACCOUNT and not all(_names_bank(rule, request.owner) for rule in known):
+        raise OwnerNotPermitted("the owner names no bank of this currency")
+
+
+NOTHING = IssuerRule(currencies=(), models=(), purposes=(), owners=())
+
+
+def _has_registry(rule: CurrencyRule, request: Request) -> bool:
+    return bool(rule.banks if request.model == Model.ACCOUNT else rule.token_registry)
+
+
+def _names_bank(rule: CurrencyRule, owner: bytes) -> bool:
+    bank, slash, account = owner.partition(b"/")
+    return bool(slash and account) and owner.isascii() and bank.decode("ascii", "replace") in rule.banks
+
+
+# SPEC ISSUANCE-6.2.13
+def check_amount(policies: Sequence[Policy], request: Request) -> None:
+    """Raises AmountZero, AmountBelowMin, AmountAboveMax, DenominationNotPermitted, DenominationSum, TooManyUnits."""
+    rules = [policy.currencies[request.currency] for policy in policies]
+    if request.amount == 0:
+        raise AmountZero("the amount is zero")
+    if request.amount < max(rule.least for rule in rules):
+        raise AmountBelowMin(f"the least is {max(rule.least for rule in rules)} minor units")
+    if request.amount > min(AMOUNT_MAX, *(rule.most for rule in rules)):
+        raise AmountAboveMax(f"the most is {min(rule.most for rule in rules)} minor units")
+    if request.model == Model.ACCOUNT:
+        return
+    pairs = request.denominations or ()
+    if any(rule.denominations and value not in rule.denominations for rule in rules for value, _ in pairs):
+        raise DenominationNotPermitted("a denomination is not in the policy's list")
+    # SPEC ISSUANCE-20.21: the sum is exact, whatever its size
+    if sum(value * count for value, count in pairs) != request.amount:
+        raise DenominationSum("the denominations do not add up to the amount")
+    if request.unit_count() > UNITS_MAX:
+        raise TooManyUnits(f"{request.unit_count()} units; at most {UNITS_MAX}")
+
+
+def tier_of(policies: Sequence[Policy], request: Request) -> tuple[int, Tier]:
+    """The strictest tier that any binding policy asks for, with its index."""
+    found = []
+    for policy in policies:
+        for index, tier in enumerate(policy.tiers[request.currency]):
+            if request.amount <= tier.up_to:
+                found.append((tier.persons, len(tier.titles), index, tier))
+                break
+    _, _, index, tier = max(found, key=lambda item: item[:2])
+    titles = tuple(sorted({title for *_, each in found for title in each.titles}))
+    return index, Tier(up_to=tier.up_to, persons=max(tier.persons, len(titles)), titles=titles)
+
+
+# SPEC ISSUANCE-11.8
+def check_operator(tier: Tier, request: Request) -> None:
+    """Raises ApproverConflict where officers are needed and the request does not say who asks."""
+    if tier.persons and request.operator is None:
+        raise ApproverConflict("a request of this tier must name its operator")
+
+
+def owner_class(policy: Policy, owner: bytes) -> str:
+    for name, owners in policy.owner_classes.items():
+        if owner in owners:
+            return name
+    return "other"
+
+
+def _value(pattern: str | None, actual: str) -> str | None:
+    """None: the limit does not apply. Empty: the dimension is shared. Else the part of the key."""
+    if pattern is None:
+        return ""
+    return actual if pattern in (ANY, actual) else None
+
+
+def _scope(limit: Limit, values: tuple[str, str, str, str] | None) -> str:
+    """The stable key of a bucket (without its window)."""
+    issuer, owner, purpose, model = values or (
+        limit.issuer or "",
+        limit.owner_class or "",
+        limit.purpose or "",
+        limit.model or "",
+    )
+    key = f"{Kind(limit.kind).name.lower()}:{limit.currency}"
+    if limit.window:
+        key += f":{limit.window}" + (f"@{limit.zone}" if limit.zone else "")
+    for label, value in (("issuer", issuer), ("owner", owner), ("purpose", purpose), ("model", model)):
+        if value:
+            key += f"/{label}={value}"
+    return key
+
+
+def root_keys_of(currency: str) -> tuple[str, str]:
+    """The keys of the stock root and the lifetime root of a currency; both always exist."""
+    return f"stock:{currency}", f"lifetime:{currency}"
+
+
+def issuer_stock_key(currency: str, issuer: str) -> str:
+    """The stock bucket of one issuer in one currency; it always exists too (ISSUANCE-14.10)."""
+    return f"stock:{currency}/issuer={issuer}"
+
+
+def plan_buckets(policies: Sequence[Policy], request: Request, issuer: str, now_us: int) -> list[BucketPlan]:
+    """Every bucket that this request touches, roots first, then in policy order; caps are the lowest in force."""
+    stock, lifetime = root_keys_of(request.currency)
+    plans = {
+        key: BucketPlan(key, key, kind, AMOUNT_MAX, 0, 0, 0)
+        for key, kind in (
+            (stock, Kind.STOCK),
+            (lifetime, Kind.LIFETIME),
+            (issuer_stock_key(request.currency, issuer), Kind.STOCK),
+        )
+    }
+    for policy in policies:
+        label = owner_class(policy, request.owner) if policy.owner_classes else "other"
+        for limit in policy.limits:
+            if limit.currency != request.currency:
+                continue
+            plan = _plan(limit, (issuer, label, request.purpose, str(int(request.model))), now_us)
+            if plan is None:
+                continue
+            known = plans.get(plan.key)
+            if known is not None and known.cap <= plan.cap:
+                continue
+            plans[plan.key] = plan
+    return list(plans.values())
+
+
+def _plan(limit: Limit, actual: tuple[str, str, str, str], now_us: int) -> BucketPlan | None:
+    patterns = (limit.issuer, limit.owner_class, limit.purpose, limit.model)
+    values = tuple(_value(pattern, value) for pattern, value in zip(patterns, actual, strict=True))
+    if None in values:
+        return None
+    key, start, end = _scope(limit, values), 0, 0  # type: ignore[arg-type]
+    if limit.window:
+        start, end = window_of(limit.window, limit.zone or "UTC", now_us)
+        key += f"#{start}"
+    return BucketPlan(key, limit.name, limit.kind, limit.cap, limit.refill_per_s or 0, start, end)

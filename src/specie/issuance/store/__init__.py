@@ -1,0 +1,1 @@
+"""The tables of the three systems; the only SQL of the room, one text for SQLite and PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Schema history, one line of revisions per system."""

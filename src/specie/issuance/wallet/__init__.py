@@ -1,0 +1,1 @@
+"""The holders' side: officers who decide, root holders and custodians who attest, owners who redeem."""

@@ -1,0 +1,1 @@
+"""Keys: other rooms name one by its URI and ask `Keys`; they never hold it."""

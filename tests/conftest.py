@@ -1,0 +1,38 @@
+"""Fixtures for all tests: a real PostgreSQL, and a fresh database for each test that asks for one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.postgres import PostgresCluster
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[PostgresCluster]:
+    """A private server, started by the first test that needs it. A test that stops it starts it again."""
+    cluster = PostgresCluster()  # PostgresMissing says what to do; a silent skip would hide half of the tests
+    cluster.start()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture
+def postgres_url(postgres_cluster: PostgresCluster) -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    name = postgres_cluster.take_database()
+    yield postgres_cluster.url(name)
+    postgres_cluster.give_back(name)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A fresh SQLite file."""
+    return f"sqlite:///{tmp_path}/test.sqlite3"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database of each dialect in turn."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
