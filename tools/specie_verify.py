@@ -859,9 +859,7 @@ def check_logged(book: Book, obj: Obj) -> None:
         event, found = "revoke", [x for x in book.leaves_of(system, *names) if x[1] == obj.body[3]]
     need(len(found) == 1, "NOT_LOGGED", f"in {len(found)} leaves of {system}")
     leaf = origin = found[0]
-    while (
-        origin[3] == "refix"
-    ):  # ISSUANCE-12.1.5: fixed anew under another key; the first leaf keeps the place
+    while origin[3] == "refix":  # ISSUANCE-12.1.5: fixed anew under another key; the first leaf keeps the place
         earlier = [x for x in book.leaves_of(system, origin[5]) if x[1] < origin[1]]
         need(len(earlier) == 1, "NOT_LOGGED", "the leaf that it replaces is missing")
         origin = earlier[0]
@@ -955,9 +953,7 @@ def check_supply(book: Book, system: str, roots: dict[int, bytes]) -> None:
             with book.judging(statement, "recomputed supply"):
                 need(roots.get(leaf[1]) == statement.body[2], "SUPPLY_ROOT", "root of the log")
                 rows = {c: [*(sum(p[i] for p in s.values()) for i in (0, 1)), s] for c, s in sums.items()}
-                need(
-                    plain(statement.body[3]) == plain(rows), "SUPPLY_SUM", "figures are not those of the log"
-                )
+                need(plain(statement.body[3]) == plain(rows), "SUPPLY_SUM", "figures are not those of the log")
                 root = sha256(b"\x04", *(pack(tree.root()) for tree in trees))
                 need(root == statement.body[4], "SUPPLY_ROOT", "root of the sums")
     for statement in (s for late in waiting.values() for s in late):
@@ -1038,9 +1034,7 @@ def run(book: Book, command: str) -> None:
                 book.notes.append(f"supply of {system}: not recomputed, its log was not handed in")
     wanted = {"log": ["log", "inclusion", "consistency"], "bundle": set(book.verified) - {"keys"}}
     if not book.failures and not any(book.verified[kind] for kind in wanted.get(command, [command])):
-        book.failures.append(
-            {"code": "NOTHING", "what": command, "detail": "nothing of the kind was handed in"}
-        )
+        book.failures.append({"code": "NOTHING", "what": command, "detail": "nothing of the kind was handed in"})
 
 
 def report(book: Book, as_json: bool) -> int:
@@ -1068,16 +1062,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("specie-verify", description="Check issued money on your own machine.")
     parser.add_argument("command", choices=list(COMMANDS))
     parser.add_argument("files", metavar="FILE", nargs="+", help="bundle or object; - is standard input")
-    parser.add_argument(
-        "--root", metavar="HEX", action="append", required=True, help="pinned root key, 32 bytes"
-    )
+    parser.add_argument("--root", metavar="HEX", action="append", required=True, help="pinned root key, 32 bytes")
     parser.add_argument("--keys", metavar="FILE", help="manifest chain; without it, that of the bundle")
-    parser.add_argument(
-        "--threshold", type=int, help="root signatures needed; default: more than half of --root"
-    )
-    parser.add_argument(
-        "--at", metavar="SECONDS", type=int, help="also hold keys to verify_until at this time"
-    )
+    parser.add_argument("--threshold", type=int, help="root signatures needed; default: more than half of --root")
+    parser.add_argument("--at", metavar="SECONDS", type=int, help="also hold keys to verify_until at this time")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     try:

@@ -37,9 +37,7 @@ async def always_ready() -> Mapping[str, bool | str]:
     return {"test": True}
 
 
-def application(
-    routes: Sequence[Any], idempotency: IdempotencyStore | None = None, **options: Any
-) -> Litestar:
+def application(routes: Sequence[Any], idempotency: IdempotencyStore | None = None, **options: Any) -> Litestar:
     options.setdefault("readiness", always_ready)
     return create_application(
         title="test",

@@ -4,56 +4,20 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from litestar import get, post
-from litestar.params import JSONBody
 
 from specie.app.cli import app
 from specie.app.cli.flags import hoist
 from specie.app.cli.terminal import Terminal
-from specie.app.http.server import HttpServer
-from specie.kernel.errors import Overloaded, Refused
-from tests.app.serving import Deployment, application, run
+from tests.app.conftest import Cli
+from tests.app.serving import Deployment
 
 PORT = "issuance.quota_control.listen_port"
-
-
-class Said:
-    """What a command left behind."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Cli = Callable[..., Said]
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Runs a command line in a home of its own."""
-    for name in [name for name in os.environ if name.startswith(("SPECIE_", "XDG_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-
-    def call(*line: str) -> Said:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            app(list(line))
-        out, err = capsys.readouterr()
-        code = left.value.code
-        return Said(code if isinstance(code, int) else 0, out, err)
-
-    return call
 
 
 @pytest.mark.parametrize(
@@ -80,9 +44,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         (["status"], 7, ""),
     ],
 )
-def test_what_is_typed_wrong_is_answered_on_standard_error(
-    cli: Cli, line: list[str], code: int, said: str
-) -> None:
+def test_what_is_typed_wrong_is_answered_on_standard_error(cli: Cli, line: list[str], code: int, said: str) -> None:
     heard = cli(*line)
     assert heard.code == code
     assert said in heard.err
@@ -234,102 +196,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     assert done.stderr.strip() == "[]"
 
 
-class Short(Refused):
-    """A refusal of a service."""
-
-    code = "issuance.quota_exceeded"
-    status = 409
-
-
-@get("/v1/quotas")
-async def quotas() -> dict[str, str]:
-    return {"left": "10.00"}
-
-
-@post("/v1/issues", status_code=200)
-async def issues(data: JSONBody[dict[str, str]]) -> dict[str, str]:
-    if data["amount"] == "20000":
-        raise Short(asked="20 000.00 XTS", available="10 000.00 XTS", bucket="Harbour Bank")
-    if data["amount"] == "1":
-        raise Overloaded
-    raise ZeroDivisionError
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Any:
-    """A service in a process of its own loop, for commands that have theirs."""
-    import threading
-
-    import uvloop
-
-    ready, stop = threading.Event(), threading.Event()
-    address: list[str] = []
-
-    async def work() -> None:
-        import asyncio
-
-        server = HttpServer(application([quotas, issues]), host="127.0.0.1", port=0)
-        await server.start()
-        address.append(server.url)
-        ready.set()
-        await asyncio.to_thread(stop.wait)
-        await server.stop()
-
-    thread = threading.Thread(target=lambda: uvloop.run(work()))
-    thread.start()
-    assert ready.wait(10)
-    yield address[0]
-    stop.set()
-    thread.join(10)
-
-
-def test_api_shows_the_body_and_notes_the_status(cli: Cli, service: str) -> None:
-    heard = cli("--url", service, "api", "GET", "/v1/quotas")
-    assert heard.code == 0
-    assert heard.json == {"left": "10.00"}
-    assert heard.err == "200 application/json\n"
-    assert cli("--url", service, "api", "GET", "/v1/quotas", "-q").err == ""
-
-
-@pytest.mark.parametrize(
-    ("amount", "code", "said"),
-    [
-        ("20000", 3, "You asked for 20 000.00 XTS. Harbour Bank has 10 000.00 XTS left."),
-        ("1", 7, "Money: nothing moved."),
-        ("7", 8, "Money: not known yet. Run the same command again with the same key"),
-    ],
-)
-def test_api_tells_what_a_service_refused(cli: Cli, service: str, amount: str, code: int, said: str) -> None:
-    heard = cli("--url", service, "api", "POST", "/v1/issues", "-d", json.dumps({"amount": amount}))
-    assert heard.code == code
-    assert said in heard.err
-    assert "Idempotency-Key: " in heard.err
-    assert not heard.out
-
-
-def test_a_remote_refusal_shows_its_trace(cli: Cli, service: str) -> None:
-    heard = cli("--url", service, "api", "POST", "/v1/issues", "-d", '{"amount": "20000"}')
-    first, *_, last = heard.err.splitlines()[1:]
-    assert first.endswith("issuance.quota_exceeded")
-    assert last.startswith("  More:  specie explain issuance.quota_exceeded          trace ")
-
-
-def test_status_asks_every_service(cli: Cli, service: str) -> None:
-    for name, url in (("quota_control", service), ("central_management", service)):
-        cli("config", "set", f"issuance.{name}.url", url)
-    cli("config", "set", "issuance.issuance_system.url", "http://127.0.0.1:1")
-    heard = cli("status", "--json")
-    assert heard.code == 7
-    assert {row["part"]: row["state"] for row in heard.json} == {
-        "central-management": "ok",
-        "quota-control": "ok",
-        "issuance": "down",
-    }
-
-
-def test_a_bug_leaves_a_file_and_exit_code_1(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bug_leaves_a_file_and_exit_code_1(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_self: Terminal, *_: Any) -> None:
         raise ZeroDivisionError("postgresql://a:hunter2@b")
 
@@ -384,10 +251,15 @@ def test_every_command_says_what_it_does() -> None:
             assert inner.help, f"{name} {below}"
 
 
-def test_serving_without_the_composition_says_so(cli: Cli) -> None:
-    from importlib.util import find_spec
+def test_the_glossary_reads_tables_and_paragraphs(tmp_path: Path) -> None:
+    from specie.app.cli.explain import glossary
 
-    if find_spec("specie.app.build") is None:
-        assert cli("serve", "quota-control").code == 4
-    else:
-        assert run is not None
+    page = tmp_path / "glossary.md"
+    page.write_text(
+        "# Words\n\n| word | meaning |\n|---|---|\n| quota | what may be issued |\n\n"
+        "**Credential.** A grant.\n\n- **control bit**: one grant, counted\n"
+    )
+    words = glossary(page)
+    assert words["quota"] == "what may be issued"
+    assert words["credential"] == "A grant."
+    assert words["control bit"] == "one grant, counted"

@@ -218,9 +218,7 @@ def test_a_busy_pool_that_times_out_has_sent_nothing() -> None:
 def test_an_informational_answer_is_not_the_answer() -> None:
     async def early_hints(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(
-            b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 204 No Content\r\nallow: y\r\n\r\n"
-        )
+        writer.write(b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 204 No Content\r\nallow: y\r\n\r\n")
 
     async def work() -> None:
         async with raw_server(early_hints) as url:

@@ -161,9 +161,7 @@ def test_secrets_come_from_environment_and_files_and_are_never_shown(places: Pla
     file = tmp_path / "secret"
     file.write_text("hunter3\n")
     file.chmod(0o600)
-    system = load(environ={SECRET_VARIABLE + "_FILE": str(file)}, places=places).config.system(
-        "quota-control"
-    )
+    system = load(environ={SECRET_VARIABLE + "_FILE": str(file)}, places=places).config.system("quota-control")
     assert passphrase_of(system).reveal() == b"hunter3"
     file.chmod(0o640)
     with pytest.raises(FileUnreadable, match="chmod 600"):
@@ -271,9 +269,7 @@ def test_set_writes_a_private_file_that_reads_back(places: Places) -> None:
     ("key", "value", "error"),
     [(SECRET, "x", SecretInFile), ("curency.code", "x", UnknownKey), (PORT, "x", ValueInvalid)],
 )
-def test_set_writes_nothing_that_is_wrong(
-    places: Places, key: str, value: str, error: type[Exception]
-) -> None:
+def test_set_writes_nothing_that_is_wrong(places: Places, key: str, value: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         set_value(places.user_file, key, value)
     assert not places.user_file.exists()

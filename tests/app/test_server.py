@@ -191,9 +191,7 @@ print("stopped", flush=True)
 def test_a_signal_stops_a_service_in_order(number: signal.Signals) -> None:
     root = Path(__file__).resolve().parents[2]
     environ = os.environ | {"PYTHONPATH": os.pathsep.join((str(root / "src"), str(root)))}
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVICE], stdout=subprocess.PIPE, text=True, env=environ
-    ) as process:
+    with subprocess.Popen([sys.executable, "-c", SERVICE], stdout=subprocess.PIPE, text=True, env=environ) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
         assert run(ask(port, "GET", "/livez")).json == {"live": True}

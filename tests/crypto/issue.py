@@ -70,7 +70,5 @@ def build_issue() -> Issue:
     made = []
     for index, unit in enumerate(units.leaves(cti(2), "XDC", owner, DENOMINATIONS)):
         body = {1: "XDC", 2: unit.value, 3: owner, 4: bit, 5: index, 6: unit.path}
-        made.append(
-            signed("iss:bank-01", "dc-unit", {1: "iss:bank-01", 6: T + 3, 7: unit.serial, -70000: body})
-        )
+        made.append(signed("iss:bank-01", "dc-unit", {1: "iss:bank-01", 6: T + 3, 7: unit.serial, -70000: body}))
     return Issue(request, credential, bit, made, root)

@@ -57,9 +57,7 @@ def test_rfc_9180_vectors() -> None:
             assert opening.open(aad, ciphertext) == plaintext
         for one in vector["exports"]:
             for context in (sealing, opening):
-                assert context.export(unhex(one, "exporter_context"), one["L"]) == unhex(
-                    one, "exported_value"
-                )
+                assert context.export(unhex(one, "exporter_context"), one["L"]) == unhex(one, "exported_value")
 
 
 def test_agrees_with_cryptography_in_base_mode() -> None:

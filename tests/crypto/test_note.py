@@ -74,9 +74,7 @@ def test_signatures_by_others_prove_nothing() -> None:
     with pytest.raises(SignatureInvalid):
         note.verify(note.Note(made.text.replace("7", "8"), made.signatures), ORIGIN, LOG.public())
     with pytest.raises(SignatureInvalid):
-        note.verify_cosignature(
-            note.Note(made.text.replace("7", "8"), made.signatures), "witness", WITNESS.public()
-        )
+        note.verify_cosignature(note.Note(made.text.replace("7", "8"), made.signatures), "witness", WITNESS.public())
 
 
 DIGEST = b64encode(ROOT).decode()

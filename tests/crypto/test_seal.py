@@ -43,9 +43,7 @@ def test_opens_by_the_letter_of_the_rfc(alg: int) -> None:
     protected, unprotected, ciphertext, [[inner, outer, nothing]] = tag.value
     assert (tag.tag, nothing, loads(inner)) == (96, b"", {1: -25})
     assert loads(protected) == {1: alg, 16: "dc-cred-sealed", -70001: CTI}
-    shared = X25519PrivateKey.from_private_bytes(SEED).exchange(
-        X25519PublicKey.from_public_bytes(outer[-1][-2])
-    )
+    shared = X25519PrivateKey.from_private_bytes(SEED).exchange(X25519PublicKey.from_public_bytes(outer[-1][-2]))
     context = dumps([alg, [None, None, None], [None, None, None], [256, inner]])
     key = HKDF(SHA256(), 32, None, context).derive(shared)
     aad = dumps(["Encrypt", protected, b"dc/1/dc-cred-sealed" + CTI])

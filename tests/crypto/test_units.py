@@ -28,9 +28,7 @@ def test_the_core_follows_the_definition(cti: bytes, owner: bytes, pairs: list[t
     root = merkle.root(leaves)
     assert units.root(cti, "XTS", owner, pairs) == (root, len(values))
     made = units.leaves(cti, "XTS", owner, pairs)
-    assert [(unit.serial, unit.value, unit.leaf) for unit in made] == list(
-        zip(serials, values, leaves, strict=True)
-    )
+    assert [(unit.serial, unit.value, unit.leaf) for unit in made] == list(zip(serials, values, leaves, strict=True))
     assert units.serials_and_paths(cti, "XTS", owner, pairs) == (serials, [unit.path for unit in made])
     for index, unit in enumerate(made):
         assert units.leaf_hash(unit.serial, "XTS", unit.value, owner, index) == unit.leaf

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from specie.crypto import cose
@@ -17,7 +17,7 @@ from specie.issuance.engine.issuance_system import IssuanceSystemEngine
 from specie.issuance.engine.issuance_system import chores as is_chores
 from specie.issuance.engine.quota_control import QuotaControlEngine
 from specie.issuance.engine.quota_control import chores as qc_chores
-from specie.issuance.messages.keys import KeyManifest
+from specie.issuance.messages.keys import KeyEntry, KeyManifest
 from specie.issuance.messages.policy import Policy
 from specie.issuance.protocol.keyset import root_keys
 from specie.issuance.wallet.founding import Holding, Terms, first_manifest, first_policy
@@ -171,10 +171,17 @@ class House:
     def roots(self) -> list[Hand]:
         return [self.hand(f"root-{number}", "root") for number in range(3)]
 
-    async def found(self, policy: Policy | None = None, **changes: object) -> None:
-        """The first manifest and the first policy, at every system."""
+    async def found(
+        self,
+        policy: Policy | None = None,
+        *,
+        edit: Callable[[tuple[KeyEntry, ...]], tuple[KeyEntry, ...]] = lambda entries: entries,
+        **changes: object,
+    ) -> None:
+        """The first manifest and the first policy, at every system. edit: what to change of the manifest's entries."""
         now_s = self.clock.now_us() // 1_000_000
         manifest: KeyManifest = first_manifest("dev", self.ring.holdings(), now_s, 2)
+        manifest = replace(manifest, entries=edit(manifest.entries))
         keys = await sign_manifest(manifest, self.roots()[:2])
         rules = await sign_policy(policy or first_policy("dev", terms(**changes), now_s), self.roots()[:2])
         for engine in (self.central_management, self.quota_control, self.issuance):

@@ -86,9 +86,7 @@ def test_a_checkpoint_of_the_named_log_is_signed(store: FileKeystore) -> None:
     key = public(store, "log:qc")
     note.verify(note.Note(text, (note.make_signature(ORIGIN, key, signature),)), ORIGIN, key)
     seen = note.to_be_cosigned(text, 1_790_000_000)
-    cosigned = note.make_cosignature(
-        "w", public(store, "witness"), 1_790_000_000, sign(store, "witness", "note", seen)
-    )
+    cosigned = note.make_cosignature("w", public(store, "witness"), 1_790_000_000, sign(store, "witness", "note", seen))
     signed = note.Note(text, (cosigned,))
     assert note.verify_cosignature(signed, "w", public(store, "witness")) == 1_790_000_000
 

@@ -86,8 +86,7 @@ def test_decoder_bounds_are_where_the_chapter_puts_them() -> None:
 VALUES = st.recursive(
     st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=40) | st.booleans(),
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.integers(-30, 300) | st.binary(max_size=3), inner, max_size=4)
+        st.lists(inner, max_size=4) | st.dictionaries(st.integers(-30, 300) | st.binary(max_size=3), inner, max_size=4)
     ),
     max_leaves=12,
 )
@@ -180,9 +179,7 @@ def test_unreduced_s_is_refused() -> None:
     s = int.from_bytes(data[-32:], "little") + curve.L
     assert s < 2**256
     with pytest.raises(cose.BadSignature):
-        cose.verify_sign1(
-            data[:-32] + s.to_bytes(32, "little"), cose.okp_key(vectors.public_of("iss:bank-01"))
-        )
+        cose.verify_sign1(data[:-32] + s.to_bytes(32, "little"), cose.okp_key(vectors.public_of("iss:bank-01")))
 
 
 # -- trees, log, notes --------------------------------------------------------------------------------------

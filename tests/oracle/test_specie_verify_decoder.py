@@ -36,9 +36,7 @@ def test_decoder_refuses(data: str) -> None:
     assert caught.value.code == REFUSED[data]
 
 
-@pytest.mark.parametrize(
-    ("data", "tag"), [("80", 18), ("d280", None), ("d28000", 18), ("d26280", 18), ("d2d280", 18)]
-)
+@pytest.mark.parametrize(("data", "tag"), [("80", 18), ("d280", None), ("d28000", 18), ("d26280", 18), ("d2d280", 18)])
 def test_decoder_takes_the_expected_tag_only(data: str, tag: int | None) -> None:
     assert program.decode(bytes.fromhex("d280"), tag=18) == []
     with pytest.raises(program.Wrong):
@@ -172,9 +170,7 @@ WEAK = [
 
 
 # SPEC ISSUANCE-3.4.1
-@pytest.mark.parametrize(
-    "public", [*WEAK, *(y.to_bytes(32, "little") for y in sorted(program.SMALL_ORDER_Y))]
-)
+@pytest.mark.parametrize("public", [*WEAK, *(y.to_bytes(32, "little") for y in sorted(program.SMALL_ORDER_Y))])
 def test_weak_keys_are_those_of_the_textbook(public: bytes) -> None:
     with pytest.raises(ValueError):
         curve.check_public(public)

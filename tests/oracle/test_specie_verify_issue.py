@@ -101,9 +101,7 @@ def test_the_operator_may_not_approve(verify: Verifier) -> None:
     assert verify.codes("credential", made.bundle()) == {"APPROVER_CONFLICT"}
 
 
-@pytest.mark.parametrize(
-    ("key", "code"), [("cm:cred", ""), ("qc:bit", "KEY_ROLE"), ("stranger", "UNKNOWN_KEY")]
-)
+@pytest.mark.parametrize(("key", "code"), [("cm:cred", ""), ("qc:bit", "KEY_ROLE"), ("stranger", "UNKNOWN_KEY")])
 def test_who_signs_a_credential(verify: Verifier, key: str, code: str) -> None:
     made = World()
     cred = cose.parse_sign1(made.credential("is:a", 10, COINS, b"alice"))
@@ -233,3 +231,20 @@ def test_a_bit_has_aud_and_exp(verify: Verifier, claim: int) -> None:
     claims = cose.encode({key: value for key, value in parsed.claims.items() if key != claim})
     record = {"kind": "bit", "hex": cose.sign1("dc-bit", claims, seed_of("qc:bit")).hex()}
     assert verify.codes("bit", [*made.key_records(), record]) == {"SCHEMA"}
+
+
+def test_a_bit_that_names_another_place_in_the_log(verify: Verifier) -> None:
+    made = World()
+    made.bit(made.credential("is:a", 10, COINS, b"alice"), seq=7)
+    assert verify.codes("bundle", made.bundle()) == {"NOT_LOGGED"}
+
+
+# SPEC ISSUANCE-20.10
+def test_a_unit_under_a_bit_that_the_issuer_made_himself(verify: Verifier) -> None:
+    made = World()
+    cred = made.credential("is:a", 10, COINS, b"alice")
+    times = {"iat": T, "exp": T + 600}
+    forged = objects.control_bit(cred, seed_of("is:unit"), iss="qc", cti=made.cti(), seq=1, **times)
+    (unit,) = objects.make_units(objects.parse(cred).body[1], forged, seed_of("is:unit"), iat=T)
+    records = [*made.key_records(), {"kind": "unit", "hex": unit.hex()}]
+    assert verify.codes("unit", records) == {"KEY_ROLE"}

@@ -24,9 +24,7 @@ VECTORS = Path(__file__).parents[1] / "vectors" / "issuance" / "vectors.json"
 def test_threshold_of_root_keys_is_not_the_manifests_to_choose(verify: Verifier) -> None:
     """One stolen root key signs a chain of its own that asks for one signature."""
     made = world.lively()
-    forged = objects.manifest(
-        "dev", 1, bytes(32), made.entries, [seed_of("root-3")], iat=1, cti=bytes(16), threshold=1
-    )
+    forged = objects.manifest("dev", 1, bytes(32), made.entries, [seed_of("root-3")], iat=1, cti=bytes(16), threshold=1)
     records = [{"kind": "keys", "hex": forged.hex()}, *made.records, *made.log_records()]
     assert "MANIFEST_THRESHOLD" in verify.codes("bundle", records)
     assert "MANIFEST_THRESHOLD" not in verify.codes("bundle", records, "--threshold", "1")
@@ -43,9 +41,7 @@ def test_manifest_of_another_environment(verify: Verifier) -> None:
 
 # SPEC ISSUANCE-12.2.1, ISSUANCE-12.2.2
 @pytest.mark.parametrize(("position", "expected"), [(99, set()), (5, {"KEY_REVOKED"})])
-def test_a_revoked_key_counts_only_before_the_position(
-    verify: Verifier, position: int, expected: set[str]
-) -> None:
+def test_a_revoked_key_counts_only_before_the_position(verify: Verifier, position: int, expected: set[str]) -> None:
     made = world.lively()
     at = next(i for i, e in enumerate(made.entries) if e.role == "qc:bit")
     made.entries[at] = made.entries[at]._replace(status=3, compromised_from_seq=position)
@@ -168,10 +164,12 @@ LIGHT_FAULTS: dict[str, tuple[str, Callable[[list[Record]], object]]] = {
     "tree": ("SUPPLY_ROOT", lambda r: of(r, "sum_proof")[0].update(tree="redemptions")),
     "place": ("SUPPLY_ROOT", lambda r: of(r, "sum_proof")[0].update(index=1)),
     "size": ("SUPPLY_ROOT", lambda r: of(r, "sum_proof")[0].update(size=1)),
+    "place is text": ("BUNDLE_MALFORMED", lambda r: of(r, "sum_proof")[0].update(index="0")),
     "negative sum": ("BUNDLE_MALFORMED", lambda r: of(r, "sum_proof")[0].update(other=["-1", "00" * 32])),
-    "inclusion path": ("PROOF_INVALID", lambda r: of(r, "inclusion")[0].update(path=["00" * 32] * 2)),
+    "inclusion path": ("PROOF_INVALID", lambda r: of(r, "inclusion")[0]["path"].__setitem__(0, "00" * 32)),
     "inclusion size": ("PROOF_INVALID", lambda r: of(r, "inclusion")[0].update(size=3)),
     "inclusion place": ("PROOF_INVALID", lambda r: of(r, "inclusion")[0].update(index=2)),
+    "inclusion of text": ("BUNDLE_MALFORMED", lambda r: of(r, "inclusion")[0].update(size="5")),
     "inclusion outside": ("PROOF_INVALID", lambda r: of(r, "inclusion")[0].update(index=99)),
     "inclusion too long": ("PROOF_INVALID", lambda r: of(r, "inclusion")[0]["path"].append("00" * 32)),
     "consistency from nothing": ("PROOF_INVALID", lambda r: of(r, "consistency")[0].update({"from": 0})),
@@ -252,6 +250,8 @@ def test_weak_key_in_a_manifest(verify: Verifier) -> None:
         ["bundle", "missing", *ROOTS],
         ["hope", "b", *ROOTS],
         ["bit", "b", "--root", "00"],
+        ["bit", "b", *ROOTS, "--threshold", "4"],
+        ["bit", "b", *ROOTS, "--threshold", "0"],
     ],
 )
 def test_wrong_usage_is_2(verify: Verifier, arguments: list[str]) -> None:

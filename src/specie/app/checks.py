@@ -113,16 +113,12 @@ def _settings_files(loaded: Loaded) -> Check:
 
 def _data_dir(path: Path) -> Check:
     if not path.exists():
-        return Check(
-            "data directory", "warn", f"{path} is not there yet", "specie up, or specie issuance init"
-        )
+        return Check("data directory", "warn", f"{path} is not there yet", "specie up, or specie issuance init")
     status = path.stat()
     if status.st_mode & 0o077:
         return Check("data directory", "fail", f"{path} is open to others", f"chmod 700 {path}")
     if status.st_uid != os.getuid():
-        return Check(
-            "data directory", "fail", f"{path} belongs to another user", f"chown {os.getuid()} {path}"
-        )
+        return Check("data directory", "fail", f"{path} belongs to another user", f"chown {os.getuid()} {path}")
     return Check("data directory", "ok", str(path))
 
 
@@ -214,9 +210,7 @@ def _database(system: SystemSettings, clock: Clock) -> Check:
         finally:
             database.close_now()
     except (Unavailable, Refused) as error:
-        return Check(
-            name, "fail", error.detail or error.code, "specie config explain issuance." + _section(system)
-        )
+        return Check(name, "fail", error.detail or error.code, "specie config explain issuance." + _section(system))
     except Exception as error:  # each driver has its own words for a table that is not there
         said = type(error).__name__
         return Check(name, "fail", f"answers, but holds no tables of ours ({said})", "specie issuance init")
@@ -245,9 +239,7 @@ def _port(system: SystemSettings) -> Check:
 def _certificate(system: SystemSettings, clock: Clock) -> Check:
     name = f"{system.role} certificate"
     if system.tls is None:
-        return Check(
-            name, "warn", "TLS is off", f"specie config set issuance.{SYSTEMS[system.role]}.tls true"
-        )
+        return Check(name, "warn", "TLS is off", f"specie config set issuance.{SYSTEMS[system.role]}.tls true")
     if not system.tls.certificate.exists():
         return Check(name, "warn", "not made yet", "specie issuance init")
     try:

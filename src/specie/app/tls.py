@@ -101,9 +101,7 @@ def _usage(*, authority: bool) -> x509.KeyUsage:
 class Authority:
     """The deployment's certificate authority: ``ca.pem`` and ``ca.key`` in one directory."""
 
-    def __init__(
-        self, directory: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
-    ) -> None:
+    def __init__(self, directory: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
         self._directory = directory
         self._certificate = certificate
         self._key = key
@@ -169,9 +167,7 @@ class Authority:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, system_id)])
         issuer_key = self._key.public_key()
         certificate = (
-            x509.CertificateBuilder(
-                self._certificate.subject, subject, key.public_key(), x509.random_serial_number()
-            )
+            x509.CertificateBuilder(self._certificate.subject, subject, key.public_key(), x509.random_serial_number())
             .not_valid_before(now - BACKDATE)
             .not_valid_after(min(now + timedelta(days=days), self._certificate.not_valid_after_utc))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

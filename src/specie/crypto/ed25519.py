@@ -53,9 +53,7 @@ def is_valid_public(public: bytes) -> bool:
 
 
 # SPEC ISSUANCE-3.4.4
-def verify_many(
-    publics: Sequence[bytes], messages: Sequence[bytes], signatures: Sequence[bytes]
-) -> list[bool]:
+def verify_many(publics: Sequence[bytes], messages: Sequence[bytes], signatures: Sequence[bytes]) -> list[bool]:
     """For each item the answer that single verification gives; on all cores, the interpreter lock released.
 
     The one `verify_` that answers: in a batch the caller decides what an invalid item means. Raises

@@ -124,9 +124,7 @@ def is_included(leaf: bytes, index: int, size: int, path: Sequence[bytes], root:
     return True
 
 
-def verify_consistency(
-    old_size: int, new_size: int, path: Sequence[bytes], old_root: bytes, new_root: bytes
-) -> None:
+def verify_consistency(old_size: int, new_size: int, path: Sequence[bytes], old_root: bytes, new_root: bytes) -> None:
     """Refuse a tree that is not the continuation of an older one. Raises ProofInvalid.
 
     Of the empty tree there is no proof: it begins every tree. Source: RFC 9162 section 2.1.4.2.

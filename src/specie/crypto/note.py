@@ -103,9 +103,7 @@ def to_be_cosigned(text: str, time_s: int) -> bytes:
 def make_cosignature(name: str, public: bytes, time_s: int, signature: bytes) -> NoteSignature:
     """The line of a witness, from his signature over `to_be_cosigned`. Raises NoteMalformed."""
     stamp = time_s.to_bytes(8, "big")
-    return NoteSignature(
-        _check_name(name), key_hash(name, public, ALGORITHM_COSIGNATURE_V1), stamp + signature
-    )
+    return NoteSignature(_check_name(name), key_hash(name, public, ALGORITHM_COSIGNATURE_V1), stamp + signature)
 
 
 def parse(note: str) -> Note:

@@ -11,7 +11,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from specie.issuance.messages.parcel import Parcel
 from specie.kernel.errors import Refused, Unavailable
+
+__all__ = [
+    "Anchor",
+    "Bit",
+    "BucketFigures",
+    "CentralManagement",
+    "Closed",
+    "Granted",
+    "IssuanceSystem",
+    "IssueView",
+    "Log",
+    "MintNote",
+    "Order",
+    "Parcel",
+    "Pending",
+    "QuotaControl",
+    "Quotas",
+    "Refusal",
+    "Registration",
+    "Registry",
+    "Report",
+    "Rules",
+]
 
 Refusal = Refused | Unavailable
 
@@ -78,21 +102,6 @@ class MintNote:
 
     minted: bytes
     receipt: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """A redemption with all that its checker needs."""
-
-    request: bytes
-    """dc-redreq"""
-    owner_key: bytes = b""
-    """COSE_Key of the owner, where the owner signs."""
-    units: tuple[bytes, ...] = ()
-    approvals: tuple[bytes, ...] = ()
-    """Officers, for destruction."""
-    proof: bytes = b""
-    """Proof of the burn, where the registry is a ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +215,7 @@ class QuotaControl(Protocol):
 
     async def revoke(self, data: bytes, *, peer: str | None = None) -> Closed: ...
 
-    async def minted(
-        self, notes: Sequence[MintNote], *, peer: str | None = None
-    ) -> Sequence[Refusal | None]: ...
+    async def minted(self, notes: Sequence[MintNote], *, peer: str | None = None) -> Sequence[Refusal | None]: ...
 
     async def cancel(self, cancel: bytes, receipt: bytes, *, peer: str | None = None) -> None: ...
 
@@ -248,6 +255,8 @@ class IssueView:
     detail: str | None
     units: int
     request_hash: bytes = b""
+    replayed: bool = False
+    """The order was known: this is what became of it."""
 
 
 @runtime_checkable
@@ -260,11 +269,11 @@ class IssuanceSystem(Protocol):
     @property
     def rules(self) -> Rules: ...
 
-    async def issue(
-        self, orders: Sequence[Order], *, keys: Sequence[bytes] = ()
-    ) -> Sequence[IssueView | Refusal]: ...
+    async def issue(self, orders: Sequence[Order], *, keys: Sequence[bytes] = ()) -> Sequence[IssueView | Refusal]: ...
 
     async def show(self, ident: bytes) -> IssueView: ...
+
+    async def newest(self, limit: int = 50) -> Sequence[IssueView]: ...
 
     async def units(self, ident: bytes) -> Sequence[bytes]: ...
 
@@ -273,6 +282,8 @@ class IssuanceSystem(Protocol):
     async def redeem(self, parcel: Parcel) -> bytes: ...
 
     async def freeze(self, datas: Sequence[bytes]) -> None: ...
+
+    async def revocation_filter(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,9 +315,7 @@ class Registry(Protocol):
         """The receipt of what happened to this root, if anything did."""
 
     # SPEC ISSUANCE-13.4.4
-    def check_receipt(
-        self, receipt: bytes, unit_root: bytes, credential_cti: bytes, *, cancelled: bool
-    ) -> None:
+    def check_receipt(self, receipt: bytes, unit_root: bytes, credential_cti: bytes, *, cancelled: bool) -> None:
         """Pure, over the bytes: does the receipt prove it? Raises Refused."""
 
     def check_burn(self, proof: bytes, request: bytes) -> None:

@@ -6,13 +6,12 @@ A refusal here is also evidence: the engine that refuses signs a `dc-deny` and h
 # SPEC ISSUANCE-7.5
 from __future__ import annotations
 
+from functools import cache
 from typing import ClassVar
 
 from specie.kernel.errors import Refused, Unavailable
 
-ALARMS = frozenset(
-    {"CREDENTIAL_CONFLICT", "UNSEAL_FAILED", "CREDENTIAL_REQUEST_MISMATCH", "IDEMPOTENCY_MISMATCH"}
-)
+ALARMS = frozenset({"CREDENTIAL_CONFLICT", "UNSEAL_FAILED", "CREDENTIAL_REQUEST_MISMATCH", "IDEMPOTENCY_MISMATCH"})
 
 
 class Denial(Refused):
@@ -465,3 +464,21 @@ class RestoreDetected(Unavailable):
 
     code = "issuance.restore_detected"
     chapter = "RESTORE_DETECTED"
+
+
+@cache
+def _by_code() -> dict[str, type[Denial] | type[Unavailable]]:
+    found = [each for each in globals().values() if isinstance(each, type) and issubclass(each, Denial | Unavailable)]
+    return {each.code: each for each in found}
+
+
+def refusal_class(code: str) -> type[Denial]:
+    """The refusal with this code; the common shape for codes of a later release."""
+    found = _by_code().get(code)
+    return found if found is not None and issubclass(found, Denial) else Denial
+
+
+def unavailable_class(code: str) -> type[Unavailable]:
+    """The unavailability with this code."""
+    found = _by_code().get(code)
+    return found if found is not None and issubclass(found, Unavailable) else Unavailable

@@ -45,3 +45,24 @@ class Overloaded(Unavailable):
     """A bounded queue is full; nothing was done."""
 
     code = "system.overloaded"
+
+
+class KeyMissing(Refused):
+    """A call that moves money came without its idempotency key (draft-ietf-httpapi-idempotency-key-header)."""
+
+    code = "request.key_missing"
+    status = 400
+
+
+class KeyInProgress(Refused):
+    """The first call under this key still runs."""
+
+    code = "request.in_progress"
+    status = 409
+
+
+class KeyReused(Refused):
+    """The key was used for another request."""
+
+    code = "request.key_reused"
+    status = 422

@@ -28,9 +28,7 @@ class Keys(Protocol):
         """
         ...
 
-    async def sign_many(
-        self, key: KeyUri, items: Sequence[tuple[PayloadKind, bytes, bytes]]
-    ) -> Sequence[Signature]:
+    async def sign_many(self, key: KeyUri, items: Sequence[tuple[PayloadKind, bytes, bytes]]) -> Sequence[Signature]:
         """Sign each (kind, payload, req_id), all or none. Raises as `sign` for the first bad item."""
         ...
 

@@ -13,9 +13,7 @@ Signature = bytes
 
 KEY_ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9:._-]{0,63}")
 
-_KMS_PATTERN = re.compile(
-    r"kms://([a-z0-9-]{1,32})/([a-z0-9][a-z0-9:._-]{0,63})(?:\?version=([1-9][0-9]{0,8}))?"
-)
+_KMS_PATTERN = re.compile(r"kms://([a-z0-9-]{1,32})/([a-z0-9][a-z0-9:._-]{0,63})(?:\?version=([1-9][0-9]{0,8}))?")
 _SEAL_PATTERN = re.compile(r"seal:([a-z0-9][a-z0-9:._-]{0,63})")
 
 

@@ -241,16 +241,12 @@ def open_sealed(data: bytes, secret_bytes: bytes) -> tuple[bytes, bytes]:
         case _:
             raise Malformed("not a COSE_Encrypt with one recipient")
     match recipient:
-        case [bytes(inner), dict(to), b""] if (
-            len(outer) == 1 and len(nonce) == 12 and set(to) == {KID, EPHEMERAL}
-        ):
+        case [bytes(inner), dict(to), b""] if len(outer) == 1 and len(nonce) == 12 and set(to) == {KID, EPHEMERAL}:
             pass
         case _:
             raise Malformed("not one recipient with {4: kid, -1: ephemeral key}")
     match header := decode(protected):
-        case {1: 3 | 24 as alg, 16: "dc-cred-sealed", -70001: bytes(cti)} if (
-            len(header) == 3 and len(cti) == 16
-        ):
+        case {1: 3 | 24 as alg, 16: "dc-cred-sealed", -70001: bytes(cti)} if len(header) == 3 and len(cti) == 16:
             pass
         case _:
             raise Malformed("protected header is not {1: content, 16: typ, -70001: cti}")

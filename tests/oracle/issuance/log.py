@@ -12,9 +12,7 @@ NO_HASH = bytes(32)
 NO_KEY = bytes(16)
 
 
-def body(
-    seq: int, at: int, event: str, named: bytes, previous: bytes = NO_HASH, kid: bytes = NO_KEY
-) -> bytes:
+def body(seq: int, at: int, event: str, named: bytes, previous: bytes = NO_HASH, kid: bytes = NO_KEY) -> bytes:
     """The body of the leaf number seq (the first is 1) at unix second at; named is the object's hash.
 
     Spec: ISSUANCE-15.1.2.

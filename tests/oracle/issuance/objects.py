@@ -85,9 +85,7 @@ def is_figures(value: Any) -> bool:
         return isinstance(two, list) and len(two) == 2 and all(map(is_uint, two))
 
     def row(three: Any) -> bool:
-        return (
-            isinstance(three, list) and len(three) == 3 and pair(three[:2]) and table(three[2], is_sid, pair)
-        )
+        return isinstance(three, list) and len(three) == 3 and pair(three[:2]) and table(three[2], is_sid, pair)
 
     def table(rows: Any, key: Rule, member: Rule) -> bool:
         return isinstance(rows, dict) and rows != {} and all(key(k) and member(v) for k, v in rows.items())
@@ -128,8 +126,7 @@ CLAIMS = "1 sid, ?3 sid, ?4 uint, ?5 uint, 6 uint, 7 id, -70000 map"
 SCHEMAS = {
     "dc-req": "1 currency, 2 amount, 3 flag, 4 owner, ?5 denominations, 6 text64, ?7 id, ?8 sid, ?9 uint",
     "dc-appr": "1 hash, 2 flag, 3 uint, ?4 text256",
-    "dc-cred": "1 bytes, 2 hash, 3 sid, 4 currency, 5 amount, 6 flag, 7 uint, 8 hash, 9 bytes*, 10 hash,"
-    " ?11 hash",
+    "dc-cred": "1 bytes, 2 hash, 3 sid, 4 currency, 5 amount, 6 flag, 7 uint, 8 hash, 9 bytes*, 10 hash, ?11 hash",
     "dc-pres": "1 bytes, 2 hash",
     "dc-bit": "1 id, 2 hash, 3 currency, 4 amount, 5 flag, 6 hash, 7 hash, 8 number, 9 uint",
     "dc-unit": "1 currency, 2 amount, 3 bytes, 4 bytes, 5 uint, 6 hash*, ?7 uint, ?8 attributes",
@@ -241,9 +238,7 @@ def credential(
     return cose.sign1("dc-cred", payload(iss, iat, cti, body, aud=aud, exp=exp, nbf=iat), seed)
 
 
-def control_bit(
-    credential_bytes: bytes, seed: bytes, *, iss: str, iat: int, exp: int, cti: bytes, seq: int
-) -> bytes:
+def control_bit(credential_bytes: bytes, seed: bytes, *, iss: str, iat: int, exp: int, cti: bytes, seq: int) -> bytes:
     """A dc-bit for a whole credential. Spec: 4.5."""
     cred = parse(credential_bytes, "dc-cred")
     asked = parse(cred.body[1], "dc-req")
@@ -261,9 +256,7 @@ def control_bit(
     return cose.sign1("dc-bit", payload(iss, iat, cti, body, aud=cred.body[3], exp=exp), seed)
 
 
-def make_units(
-    request: bytes, bit_bytes: bytes, seed: bytes, *, iat: int, compact: bool = False
-) -> list[bytes]:
+def make_units(request: bytes, bit_bytes: bytes, seed: bytes, *, iat: int, compact: bool = False) -> list[bytes]:
     """All dc-unit of a bit. Spec: 4.6."""
     asked, bit = parse(request, "dc-req"), parse(bit_bytes, "dc-bit")
     cti, all_leaves = bit.body[1], unit_leaves(asked, bit.body[1])
@@ -288,11 +281,7 @@ def is_unit_of(unit: Object, bit: Object) -> bool:
     index, owner, serial = unit.body[5], unit.body[3], unit.claims[7]
     if index >= bit.body[8] or serial != units.serial(bit.body[1], index):
         return False
-    if (
-        unit.claims[1] != bit.claims.get(3)
-        or unit.body[1] != bit.body[3]
-        or cose.sha256(owner) != bit.body[6]
-    ):
+    if unit.claims[1] != bit.claims.get(3) or unit.body[1] != bit.body[3] or cose.sha256(owner) != bit.body[6]:
         return False
     start = units.leaf(bit.body[1], unit.body[1], unit.body[2], owner, index)
     try:

@@ -52,9 +52,7 @@ class Verifier:
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-I", "-S", "-c", START, str(self.packages), str(PROGRAM), *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=60
-        )
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=60)
 
     def codes(self, command: str, records: list[Record], *more: str) -> set[str]:
         """The codes of all failures; empty where everything verifies."""

@@ -192,9 +192,7 @@ class World:
         body = {1: bytes(32), 2: "XTS", 3: amount, 4: self.seq()}
         claims = objects.payload("qc", T + 9, self.cti(), body, aud="is:a")
         made = self.put("redeem", cose.sign1("dc-redeem", claims, seed_of("qc:bit")))
-        self.count(
-            1, "XTS", "is:a", amount, self.leaf("qc", "redeem", cose.object_hash(made), cose.sha256(redreq))
-        )
+        self.count(1, "XTS", "is:a", amount, self.leaf("qc", "redeem", cose.object_hash(made), cose.sha256(redreq)))
 
     def tombstone(self, cred: bytes) -> None:
         body = {1: objects.parse(cred).claims[7], 2: cose.sha256(cred), 3: self.seq()}
@@ -204,9 +202,7 @@ class World:
 
     def cancel(self, bit_bytes: bytes) -> None:
         bit = objects.parse(bit_bytes)
-        claims = objects.payload(
-            "is:a", T + 2000, self.cti(), {1: bit.claims[7], 2: bit.body[7], 3: b"bank-1/acc-7"}
-        )
+        claims = objects.payload("is:a", T + 2000, self.cti(), {1: bit.claims[7], 2: bit.body[7], 3: b"bank-1/acc-7"})
         made = self.put("cancel", cose.sign1("dc-cancel", claims, seed_of("is:unit")))
         body = self.leaf("qc", "cancel", cose.sha256(made), cose.object_hash(bit_bytes))
         self.count(1, "XTS", "is:a", bit.body[4], body)

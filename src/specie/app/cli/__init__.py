@@ -26,17 +26,11 @@ COMMANDS = (
     Command("up", "specie.app.cli.serve", "up", "Start all roles in one process.", _SYSTEM),
     Command("serve", "specie.app.cli.serve", "serve", "Start one role.", _SYSTEM),
     Command("status", "specie.app.cli.status", "status", "Ask every configured service how it is.", _SYSTEM),
-    Command(
-        "doctor", "specie.app.cli.doctor", "doctor", "Look for what is wrong, and how to fix it.", _SYSTEM
-    ),
-    Command(
-        "issue", "specie.issuance.cli", "issue", "Ask for money, approve it, make it, redeem it.", _MONEY
-    ),
+    Command("doctor", "specie.app.cli.doctor", "doctor", "Look for what is wrong, and how to fix it.", _SYSTEM),
+    Command("issue", "specie.issuance.cli", "issue", "Ask for money, approve it, make it, redeem it.", _MONEY),
     Command("quota", "specie.issuance.cli", "quota", "How much may be issued, and how much is left.", _MONEY),
     Command("supply", "specie.issuance.cli", "supply", "How much there is, with proof.", _MONEY),
-    Command(
-        "issuance", "specie.issuance.cli", "issuance", "Keys, policy, officers, logs (for operators).", _MONEY
-    ),
+    Command("issuance", "specie.issuance.cli", "issuance", "Keys, policy, officers, logs (for operators).", _MONEY),
     Command("audit", "specie.app.audit", "audit", "Check the supply equation from the data.", _MONEY),
     Command(
         "config",
@@ -48,9 +42,7 @@ COMMANDS = (
     Command("api", "specie.app.cli.api", "api", "One raw HTTP call.", _PEOPLE),
     Command("explain", "specie.app.cli.explain", "explain", "What a code or a word means.", _PEOPLE),
     Command("bench", "specie.app.bench", "bench", "Measure, and compare with the bars.", _SYSTEM),
-    Command(
-        "completion", "specie.app.cli.completion", "completion", "Let the shell complete commands.", _PEOPLE
-    ),
+    Command("completion", "specie.app.cli.completion", "completion", "Let the shell complete commands.", _PEOPLE),
     Command("version", "specie.app.cli.about", "version", "Which version this is.", _PEOPLE),
 )
 """The one list of top-level commands. A command whose module does not exist is left out."""
@@ -93,9 +85,7 @@ class Root(TyperGroup):
         return code
 
 
-app = typer.Typer(
-    cls=Root, help=HELP, rich_markup_mode=None, add_completion=False, invoke_without_command=True
-)
+app = typer.Typer(cls=Root, help=HELP, rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
 
 @app.callback()
@@ -104,13 +94,9 @@ def _flags(
     json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Progress and result as JSON Lines.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No notes, only results and errors.")] = False,
-    verbose: Annotated[
-        int, typer.Option("-v", "--verbose", count=True, help="More detail; twice for more.")
-    ] = 0,
+    verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="More detail; twice for more.")] = 0,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours (also NO_COLOR).")] = False,
-    profile: Annotated[
-        str | None, typer.Option(envvar="SPECIE_PROFILE", help="Settings of this profile.")
-    ] = None,
+    profile: Annotated[str | None, typer.Option(envvar="SPECIE_PROFILE", help="Settings of this profile.")] = None,
     url: Annotated[str | None, typer.Option(envvar="SPECIE_URL", help="Where the service is.")] = None,
     person: Annotated[str | None, typer.Option("--as", envvar="SPECIE_AS", help="Act as (sandbox).")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Answer every question with yes.")] = False,
@@ -169,7 +155,7 @@ def _report(error: Exception, line: Sequence[str]) -> Exit:
     if "--json" in line or "--jsonl" in line:
         terminal.show(as_json(error, catalogue))
     else:
-        terminal.note(as_text(error, catalogue, color=terminal.color(sys.stderr)))
+        terminal.warn(as_text(error, catalogue, color=terminal.color(sys.stderr)))
     return exit_of(error, catalogue)
 
 

@@ -39,9 +39,7 @@ def install_(context: typer.Context, shell: Shell = None) -> None:
         terminal.show({"shell": name}, f"would install completion for {name}")
         return
     _, path = install(shell=name, prog_name="specie", complete_var=COMPLETION)
-    terminal.show(
-        {"shell": name, "file": str(path)}, f"✔ completion for {name} stands in {path}; open a new shell"
-    )
+    terminal.show({"shell": name, "file": str(path)}, f"✔ completion for {name} stands in {path}; open a new shell")
 
 
 def _shell(given: str | None) -> str:

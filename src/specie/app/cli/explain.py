@@ -28,9 +28,7 @@ explain = typer.Typer(rich_markup_mode=None)
 @explain.command("explain")
 def explain_(
     context: typer.Context,
-    term: Annotated[
-        str, typer.Argument(help="A code like issuance.quota_exceeded, or a word like credential.")
-    ],
+    term: Annotated[str, typer.Argument(help="A code like issuance.quota_exceeded, or a word like credential.")],
 ) -> None:
     """What a code or a word means, and what to do about it.
 

@@ -21,6 +21,8 @@ from specie.app.telemetry import configure_logging
 if TYPE_CHECKING:
     from litestar import Litestar
 
+    from specie.app.tls import TlsFiles
+
 LATER = (
     *("bank", "registration-authority", "trustee", "kms-node", "verification-node", "trusted-node"),
     *("auditor", "vendor", "gateway"),
@@ -71,9 +73,7 @@ def serve_role(
 @up.command("up")
 def serve_all(
     context: typer.Context,
-    port: Annotated[
-        int | None, typer.Option(help="Port of the one door; the next free one if taken.")
-    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the one door; the next free one if taken.")] = None,
 ) -> None:
     """Run all roles in one process, each with its own store and keys.
 
@@ -85,7 +85,7 @@ def serve_all(
     config = terminal.config
     _begin(terminal, config)
     # SPEC ISSUANCE-1.2.4
-    terminal.note(SEPARATION_OFF)
+    terminal.warn(SEPARATION_OFF)
     wanted = config.gateway.listen_port if port is None else port
     free = next_free_port(config.gateway.listen_host, wanted) if wanted else 0
     if free != wanted:
@@ -122,16 +122,17 @@ def _builder(name: str) -> Callable[..., Service]:
         raise NotHere(f"specie.app.build offers no {name}") from error
 
 
-async def run_service(terminal: Terminal, service: Service, name: str, host: str, port: int, tls: object) -> None:
+async def run_service(
+    terminal: Terminal, service: Service, name: str, host: str, port: int, tls: TlsFiles | None
+) -> None:
+    """Start a service, serve it until SIGTERM or SIGINT, let running calls end, stop it."""
     import structlog
 
     from specie.app.http.server import HttpServer, serve_until_signal
-    from specie.app.tls import TlsFiles
 
-    files = tls if isinstance(tls, TlsFiles) else None
     await service.start()
     try:
-        server = HttpServer(service.litestar_app(), host=host, port=port, tls=files)
+        server = HttpServer(service.litestar_app(), host=host, port=port, tls=tls)
 
         def ready() -> None:
             structlog.get_logger("specie").info("ready", role=name, url=server.url)

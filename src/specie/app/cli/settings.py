@@ -104,9 +104,7 @@ def explained(key: str, loaded: Loaded) -> dict[str, Any]:
         "from": loaded.origin(key),
         "default": shown(key, default),
         "about": field.description or "",
-        "environment": "SPECIE_"
-        + key.upper().replace(".", "__")
-        + ("  (or …_FILE)" if is_secret(key) else ""),
+        "environment": "SPECIE_" + key.upper().replace(".", "__") + ("  (or …_FILE)" if is_secret(key) else ""),
         "docs": f"docs/reference/configuration.md#{key.replace('.', '-').replace('_', '-')}",
     }
 

@@ -65,8 +65,7 @@ class Terminal:
         widths = [max(len(line[at]) for line in [list(columns), *cells]) for at in range(len(columns))]
         lines = [[column.upper().replace("_", " ") for column in columns], *cells]
         text = "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
         )
         _print(text, sys.stdout)
 
@@ -81,6 +80,10 @@ class Terminal:
         """Something by the way, on standard error; silent with ``--quiet``."""
         if not self.flags.quiet:
             _print(text, sys.stderr)
+
+    def warn(self, text: str) -> None:
+        """Something that must be seen: on standard error, whatever the flags."""
+        _print(text, sys.stderr)
 
     def confirm(self, question: str) -> None:
         """Go on only after a yes. Raises Usage (nobody can be asked), Declined."""

@@ -23,9 +23,7 @@ def set_value(path: Path, key: str, text: str) -> object:
     replaced as a whole and only if it then reads as before but for this key.
     """
     if is_secret(key):
-        raise SecretInFile(
-            f"{key} is a secret: give it by environment, by file or as kms:// reference", key=key
-        )
+        raise SecretInFile(f"{key} is a secret: give it by environment, by file or as kms:// reference", key=key)
     value = parse_value(key, text)
     old = ""
     if path.exists():
@@ -117,9 +115,7 @@ def _replace(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_name(path.name + ".new")
-        with os.fdopen(
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
         draft.replace(path)
     except OSError as error:

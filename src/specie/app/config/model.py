@@ -44,9 +44,7 @@ class System(Section):
         default="system",
         description="Name of the system in messages and certificates.",
     )
-    url: str = Field(
-        default="", description="Where other systems reach it; empty means its own host and port."
-    )
+    url: str = Field(default="", description="Where other systems reach it; empty means its own host and port.")
     listen_host: str = Field(default="127.0.0.1", description="Address that it listens on.")
     listen_port: Port = Field(default=0, description="Port that it listens on; 0 lets the system choose.")
     database: str = Field(
@@ -64,16 +62,10 @@ class System(Section):
         description="The passphrase itself, from the environment, or a kms:// reference to it.",
         json_schema_extra=SECRET,
     )
-    certificate: Path | None = Field(
-        default=None, description="Its TLS certificate (PEM); else below data_dir."
-    )
-    private_key: Path | None = Field(
-        default=None, description="Its TLS key (PEM, mode 0600); else below data_dir."
-    )
+    certificate: Path | None = Field(default=None, description="Its TLS certificate (PEM); else below data_dir.")
+    private_key: Path | None = Field(default=None, description="Its TLS key (PEM, mode 0600); else below data_dir.")
     ca: Path | None = Field(default=None, description="The authority that all systems trust (PEM).")
-    tls: bool = Field(
-        default=True, description="Mutual TLS between the systems; off only within one machine."
-    )
+    tls: bool = Field(default=True, description="Mutual TLS between the systems; off only within one machine.")
 
 
 class CentralManagement(System):
@@ -120,9 +112,7 @@ class Gateway(Section):
     """The public door."""
 
     listen_host: str = Field(default="127.0.0.1", description="Address that the gateway listens on.")
-    listen_port: Port = Field(
-        default=8787, description="Port that the gateway listens on, or the next free one."
-    )
+    listen_port: Port = Field(default=8787, description="Port that the gateway listens on, or the next free one.")
 
 
 class Telemetry(Section):
@@ -131,7 +121,6 @@ class Telemetry(Section):
     log_format: Literal["auto", "json", "pretty"] = Field(
         default="auto", description="Form of the logs; auto is pretty on a terminal and JSON elsewhere."
     )
-    metrics: bool = Field(default=True, description="Whether /metrics is served.")
 
 
 class Config(Section):

@@ -54,9 +54,7 @@ class Entry:
 
     def next_with(self, facts: Mapping[str, object]) -> list[str]:
         """What to try, with the facts put in; a place without a fact becomes a word in capitals."""
-        return [
-            _PLACE.sub(lambda match: str(facts.get(match[1], match[1].upper())), step) for step in self.next
-        ]
+        return [_PLACE.sub(lambda match: str(facts.get(match[1], match[1].upper())), step) for step in self.next]
 
 
 class Catalogue:

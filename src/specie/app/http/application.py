@@ -91,9 +91,7 @@ def _exception_handler(
         if is_bug(error):
             log.error("internal_error", trace_id=identifier, method=request.method, exc_info=error)
         problem = problem_of(error, texts, identifier)
-        return Response(
-            problem.encode(), media_type=PROBLEM, status_code=problem.status, headers=problem.headers
-        )
+        return Response(problem.encode(), media_type=PROBLEM, status_code=problem.status, headers=problem.headers)
 
     return answer
 

@@ -37,9 +37,7 @@ class RemoteRefused(Refused):
     code = "system.remote_refused"
     status = 502
 
-    def __init__(
-        self, code: str, status: int, detail: str, facts: Mapping[str, object], evidence: bytes = b""
-    ) -> None:
+    def __init__(self, code: str, status: int, detail: str, facts: Mapping[str, object], evidence: bytes = b"") -> None:
         super().__init__(detail)
         self.facts = dict(facts)
         self.evidence = evidence

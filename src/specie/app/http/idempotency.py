@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from specie.app.http.requests import RequestInvalid, header, peer, read_body
+from specie.app.http.errors import RequestInvalid
+from specie.app.http.requests import header, peer, read_body
 from specie.kernel.db import Database, Transaction, UniqueViolation
-from specie.kernel.errors import Refused, Unavailable
+from specie.kernel.errors import KeyInProgress, KeyMissing, KeyReused, Unavailable
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, HTTPRequestEvent, Message, Receive, Scope, Send
@@ -30,27 +31,6 @@ WAIT_S = 2.0
 
 KEY_CHARACTERS_MAX = 255
 _NOT_KEPT = frozenset((b"x-request-id", b"date", b"server", b"connection"))
-
-
-class KeyMissing(Refused):
-    """A call that moves money came without its key."""
-
-    code = "request.key_missing"
-    status = 400
-
-
-class InProgress(Refused):
-    """The first call under this key still runs."""
-
-    code = "request.in_progress"
-    status = 409
-
-
-class KeyReused(Refused):
-    """The key was used for another request."""
-
-    code = "request.key_reused"
-    status = 422
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +123,7 @@ class IdempotencyMiddleware:
         self._body_bytes_max = body_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises KeyMissing, RequestInvalid, RequestEntityTooLarge, KeyReused, InProgress, in this order."""
+        """Raises KeyMissing, RequestInvalid, TooLarge, KeyReused, KeyInProgress, in this order."""
         place = idempotency_key(scope)
         body = await read_body(scope, receive, self._body_bytes_max)
         digest = _digest(scope, body)
@@ -172,7 +152,7 @@ class IdempotencyMiddleware:
                 async with asyncio.timeout_at(deadline):
                     await first[1].wait()
             except TimeoutError:
-                raise InProgress("the first call under this key still runs", retry_after_s=1) from None
+                raise KeyInProgress("the first call under this key still runs", retry_after_s=1) from None
 
     async def _run(self, scope: Scope, body: bytes, place: tuple[str, str], digest: bytes) -> _Recorded:
         recorder = _Recorder(body)

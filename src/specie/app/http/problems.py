@@ -18,22 +18,14 @@ import msgspec
 from litestar.exceptions import HTTPException
 
 from specie.app.errors_catalogue import Catalogue, Entry
+from specie.app.http.errors import FRAMEWORK, RequestInvalid
 from specie.kernel.errors import Refused, Unavailable
 
 TYPE_PREFIX = "urn:specie:error:"
+TOO_LARGE_STATUS = 413
 UNAVAILABLE_STATUS = 503
 
-_BY_STATUS = {
-    400: "request.invalid",
-    401: "auth.required",
-    403: "auth.forbidden",
-    404: "request.not_found",
-    405: "request.method_not_allowed",
-    413: "request.too_large",
-    415: "request.unsupported_media_type",
-    429: "system.overloaded",
-    503: "system.unavailable",
-}
+_OTHERS = {429: "system.overloaded", 503: "system.unavailable"}
 _OURS = frozenset(
     ("type", "docs", "title", "status", "code", "detail", "funds", "retry", "next", "trace_id", "retry_after")
 )
@@ -78,9 +70,7 @@ def problem_of(error: Exception, catalogue: Catalogue, trace_id: str) -> Problem
     return Problem(500, _members(entry, 500, "", {}, trace_id) | {"id": trace_id})
 
 
-def _members(
-    entry: Entry, status: int, said: str, facts: Mapping[str, object], trace_id: str
-) -> dict[str, Any]:
+def _members(entry: Entry, status: int, said: str, facts: Mapping[str, object], trace_id: str) -> dict[str, Any]:
     return {
         "type": TYPE_PREFIX + entry.code,
         "docs": f"/errors/{entry.code}",
@@ -91,8 +81,7 @@ def _members(
         "funds": str(facts.get("funds", entry.funds)),
         "retry": {"safe": entry.retry != "never", "how": entry.retry},
         "next": [
-            {"command": step} if step.startswith("specie ") else {"label": step}
-            for step in entry.next_with(facts)
+            {"command": step} if step.startswith("specie ") else {"label": step} for step in entry.next_with(facts)
         ],
         "trace_id": trace_id,
     }
@@ -102,6 +91,8 @@ def _of_refusal(error: Refused, catalogue: Catalogue, trace_id: str) -> Problem:
     facts = facts_of(error)
     members = _members(catalogue.entry(error.code), error.status, error.detail, facts, trace_id)
     headers: dict[str, str] = {}
+    if error.status == TOO_LARGE_STATUS:
+        headers["Connection"] = "close"  # the body was not read and is not wanted
     for name, value in facts.items():
         if name == "retry_after_s":
             members["retry_after"] = value
@@ -124,7 +115,8 @@ def _of_unavailable(error: Unavailable, catalogue: Catalogue, trace_id: str) -> 
 
 def _of_framework(error: HTTPException, catalogue: Catalogue, trace_id: str) -> Problem:
     """What Litestar itself refuses: no route, wrong method, a body that does not fit the types."""
-    code = _BY_STATUS.get(error.status_code, "request.invalid")
+    kind = FRAMEWORK.get(error.status_code)
+    code = kind.code if kind else _OTHERS.get(error.status_code, RequestInvalid.code)
     said = error.detail if error.status_code == 400 else ""
     members = _members(catalogue.entry(code), error.status_code, said, {}, trace_id)
     if isinstance(error.extra, list):
@@ -133,11 +125,7 @@ def _of_framework(error: HTTPException, catalogue: Catalogue, trace_id: str) -> 
             for item in error.extra
             if isinstance(item, dict)
         ]
-    elif isinstance(error.extra, dict):
-        members |= {name: value for name, value in error.extra.items() if name not in _OURS}
     headers = {name.title(): value for name, value in (error.headers or {}).items()}
-    if error.status_code == 413:
-        headers["Connection"] = "close"  # the body was not read and is not wanted
     if error.status_code == UNAVAILABLE_STATUS:
         headers.setdefault("Retry-After", "1")
     return Problem(error.status_code, members, headers)

@@ -10,27 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request
-from litestar.exceptions import ClientException
-from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
-from specie.kernel.errors import Refused
+from specie.app.http.errors import MediaTypeUnsupported, RequestInvalid, TooLarge
 
 if TYPE_CHECKING:
     from litestar.types import Receive, Scope
-
-
-class MediaTypeUnsupported(Refused):
-    """The body is not of the media type that this door takes."""
-
-    code = "request.unsupported_media_type"
-    status = 415
-
-
-class RequestInvalid(Refused):
-    """A request that no handler can read."""
-
-    code = "request.invalid"
-    status = 400
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
@@ -55,20 +39,20 @@ def check_media_type(scope: Scope, wanted: str) -> None:
 
 
 def check_announced(scope: Scope, bytes_max: int) -> None:
-    """Refuse by the announced length. Raises RequestEntityTooLarge, ClientException."""
+    """Refuse by the announced length. Raises TooLarge, RequestInvalid."""
     announced = header(scope, b"content-length")
     if announced is None:
         return
     if not announced.isdigit():
-        raise ClientException("content-length is not a number")
+        raise RequestInvalid("content-length is not a number")
     if len(announced) > 18 or int(announced) > bytes_max:
-        raise RequestEntityTooLarge(extra={"bytes_max": bytes_max})
+        raise TooLarge(bytes_max=bytes_max)
 
 
 async def read_body(scope: Scope, receive: Receive, bytes_max: int) -> bytes:
     """The whole body, in one piece.
 
-    Raises, in this order: RequestEntityTooLarge (before reading if the length is announced, else as soon as
+    Raises, in this order: TooLarge (before reading if the length is announced, else as soon as
     the bytes pass the limit), RequestInvalid if the client went away.
     """
     check_announced(scope, bytes_max)
@@ -80,7 +64,7 @@ async def read_body(scope: Scope, receive: Receive, bytes_max: int) -> bytes:
         piece = message["body"]
         body = body + piece if body else bytes(piece)
         if len(body) > bytes_max:
-            raise RequestEntityTooLarge(extra={"bytes_max": bytes_max})
+            raise TooLarge(bytes_max=bytes_max)
         if not message["more_body"]:
             return body
 
@@ -91,7 +75,7 @@ class BodyRequest(Request[Any, Any, Any]):
     __slots__ = ()
 
     async def body(self) -> bytes:
-        """The body, within the limit of the route. Raises MediaTypeUnsupported, RequestEntityTooLarge."""
+        """The body, within the limit of the route. Raises MediaTypeUnsupported, TooLarge."""
         state = self._connection_state
         if isinstance(state.body, bytes):
             return state.body

@@ -101,8 +101,6 @@ def open_sealed_many(
 ) -> list[Opened | Refused]:
     """Open each message on its own, on all cores; one that does not open has its refusal in its place."""
     return [
-        Opened(cti, plaintext)
-        if status == STATUS_OK
-        else refusal_of(status, "the sealed message does not open")
+        Opened(cti, plaintext) if status == STATUS_OK else refusal_of(status, "the sealed message does not open")
         for status, cti, plaintext in _core.ecdh_es_open_many(list(datas), secret, typ, bytes_max)
     ]

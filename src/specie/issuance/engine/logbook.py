@@ -23,15 +23,15 @@ class Logbook:
     """Implements `api.Log` over one desk."""
 
     desk: Desk
+    newest: bytes | None = None
+    """The newest checkpoint that this process has signed."""
 
     async def size(self) -> int:
         return (await self.desk.database.read(store.read_head)).seq
 
     async def leaves(self, first: int, count: int) -> Sequence[bytes]:
         """Bodies of leaves first.. (from 1), at most LEAVES_MAX."""
-        return await self.desk.database.read(
-            lambda tx: store.leaves(tx, max(1, first), min(max(0, count), LEAVES_MAX))
-        )
+        return await self.desk.database.read(lambda tx: store.leaves(tx, max(1, first), min(max(0, count), LEAVES_MAX)))
 
     async def checkpoint(self) -> bytes:
         """The newest signed checkpoint. Raises Unavailable before the first."""
@@ -80,11 +80,10 @@ class Logbook:
         entry = keys.signer("log", desk.me, now_us // SECOND_US)
         signature = await desk.keys.sign(desk.key_uri(entry.kid), "note", text.encode(), desk.new_cti())
         signed = (
-            note.Note(text, (note.make_signature(origin, keys.publics[entry.kid], bytes(signature)),))
-            .encode()
-            .encode()
+            note.Note(text, (note.make_signature(origin, keys.publics[entry.kid], bytes(signature)),)).encode().encode()
         )
         await desk.database.write(lambda tx: store.add_checkpoint(tx, head.seq, signed, root, now_us))
+        self.newest = signed
         return signed
 
     # SPEC ISSUANCE-17.3, ISSUANCE-20.18

@@ -49,9 +49,7 @@ async def open_batch(
 
 
 # SPEC ISSUANCE-7.4, ISSUANCE-20.24
-async def count_early(
-    desk: Desk, step: str, role: str, datas: Sequence[bytes], answers: Sequence[object]
-) -> None:
+async def count_early(desk: Desk, step: str, role: str, datas: Sequence[bytes], answers: Sequence[object]) -> None:
     """Count the refusals of C1 to C9 and hang evidence on them; nothing is stored."""
     refused = [
         (answer, sha256(data).digest())

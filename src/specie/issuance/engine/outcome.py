@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
 
-from specie.issuance import errors
-from specie.issuance.errors import Denial
+from specie.issuance.errors import Denial, refusal_class
 from specie.issuance.store.journal import ObjectRow
 
 
@@ -39,18 +37,7 @@ def pack_refusal(refusal: Denial) -> str:
 def unpack_refusal(text: str) -> Denial:
     """The refusal that a row keeps."""
     value = json.loads(text)
-    refusal = class_of(value["code"])(value["detail"])
+    refusal = refusal_class(value["code"])(value["detail"])
     refusal.bucket, refusal.available = value["bucket"], value["available"]
     refusal.not_before_s, refusal.retry_after_s = value["not_before"], value["retry_after"]
     return refusal
-
-
-@cache
-def _classes() -> dict[str, type[Denial]]:
-    found = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Denial)]
-    return {each.code: each for each in found}
-
-
-def class_of(code: str) -> type[Denial]:
-    """The refusal with this code; the common shape for codes of a later release."""
-    return _classes().get(code, Denial)

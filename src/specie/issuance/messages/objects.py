@@ -291,9 +291,7 @@ class Supply(Body):
     typ: ClassVar[str] = "dc-supply"
     log_size: int = wire(1, uint())
     log_root: bytes = wire(2, hash32)
-    totals: dict[str, tuple[int, int, dict[str, tuple[int, int]]]] = wire(
-        3, map_of(currency, _currency_totals)
-    )
+    totals: dict[str, tuple[int, int, dict[str, tuple[int, int]]]] = wire(3, map_of(currency, _currency_totals))
     """Currency to issued, redeemed (cancelled included), and per issuer the same two."""
     sum_root: bytes = wire(4, hash32)
 

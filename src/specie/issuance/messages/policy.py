@@ -146,7 +146,5 @@ class Policy(Body):
     disclose_available: int = wire(12, uint(1))
     paused: tuple[str, ...] = wire(13, array_of(text(96), 0, 64))
     """Scopes that this policy itself keeps paused."""
-    owner_classes: dict[str, tuple[bytes, ...]] = wire(
-        14, map_of(text(64), array_of(octets(1, 129), 1, 1000))
-    )
+    owner_classes: dict[str, tuple[bytes, ...]] = wire(14, map_of(text(64), array_of(octets(1, 129), 1, 1000)))
     """Class name to owners; an owner in no class is of the class `other`."""

@@ -78,9 +78,7 @@ def open_many(
             if not good:
                 raise BadSignature("the signature does not verify")
             claims, body = read_payload(kind, item.payload)
-            answers[index] = Signed(
-                typ, item.kid, claims, body, datas[index], item.signature, item.tbs, item.alg
-            )
+            answers[index] = Signed(typ, item.kid, claims, body, datas[index], item.signature, item.tbs, item.alg)
         except Denial as refusal:
             answers[index] = refusal
     return answers  # type: ignore[return-value]

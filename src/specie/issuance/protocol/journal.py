@@ -58,9 +58,7 @@ def chain_hash(before: bytes, leaf: bytes) -> bytes:
     return sha256(b"\x02" + before + leaf).digest()
 
 
-def check_chain(
-    bodies: Iterable[bytes], start: bytes = CHAIN_START, first: int = 1
-) -> tuple[bytes, list[bytes]]:
+def check_chain(bodies: Iterable[bytes], start: bytes = CHAIN_START, first: int = 1) -> tuple[bytes, list[bytes]]:
     """Recompute chain and leaf hashes of a stretch of log; returns the last chain hash and the leaf hashes.
 
     Raises ValueError naming the first leaf that is out of sequence or out of time.

@@ -59,9 +59,7 @@ class KeySet:
         return entry
 
     # SPEC ISSUANCE-12.1.2, ISSUANCE-12.2.1
-    def verifiable(
-        self, kid: bytes, roles: Iterable[str], now_s: int, sequence: int | None = None
-    ) -> KeyEntry:
+    def verifiable(self, kid: bytes, roles: Iterable[str], now_s: int, sequence: int | None = None) -> KeyEntry:
         """The entry, if what the key signed earlier still counts.
 
         sequence: position of the object's leaf in the signer's log, where it is known; an object of a revoked key
@@ -113,9 +111,7 @@ def public_key(entry: KeyEntry) -> bytes:
     return key.public
 
 
-def read_manifest(
-    data: bytes, roots: Mapping[bytes, bytes], environment: str, current: KeySet | None
-) -> KeySet:
+def read_manifest(data: bytes, roots: Mapping[bytes, bytes], environment: str, current: KeySet | None) -> KeySet:
     """Verify the next manifest against the pinned root keys and the one in force.
 
     roots: kid -> Ed25519 public key of every pinned root key. current: None before version 1.
@@ -131,9 +127,7 @@ def read_manifest(
     _check_root_signatures(parsed, roots, manifest, current)
     # SPEC ISSUANCE-2.1.5
     if manifest.environment != environment:
-        raise ManifestRefused(
-            f"the manifest is for {manifest.environment}, this system runs in {environment}"
-        )
+        raise ManifestRefused(f"the manifest is for {manifest.environment}, this system runs in {environment}")
     # SPEC ISSUANCE-2.1.3
     last, previous = (current.version, current.hash) if current else (0, bytes(32))
     if manifest.version != last + 1 or manifest.previous != previous:
@@ -180,9 +174,7 @@ def _check_entries(manifest: KeyManifest, iat: int, current: KeySet | None, *, l
         elif current is not None and not lenient and _has_forerunner(entry, before.values()):
             # SPEC ISSUANCE-12.1.1
             if entry.nbf < iat + NOTICE_S:
-                raise ManifestRefused(
-                    f"key {entry.kid.hex()} would sign less than 24 h after it is announced"
-                )
+                raise ManifestRefused(f"key {entry.kid.hex()} would sign less than 24 h after it is announced")
     _check_one_signer(manifest.entries)
 
 

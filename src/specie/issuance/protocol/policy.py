@@ -98,9 +98,7 @@ class PolicyBook:
         return self.versions[index] if 0 <= index < len(self.versions) else None
 
 
-def read_policy(
-    data: bytes, keys: KeySet, roots: Mapping[bytes, bytes], book: PolicyBook | None, now_s: int
-) -> Policy:
+def read_policy(data: bytes, keys: KeySet, roots: Mapping[bytes, bytes], book: PolicyBook | None, now_s: int) -> Policy:
     """Verify the next policy: its officers (genesis: root), its place in the chain, its contents.
 
     Raises PolicyRefused, which says why.
@@ -152,12 +150,8 @@ def check_contents(policy: Policy) -> None:
         if limit.currency not in policy.currencies:
             raise PolicyRefused(f"limit {limit.name}: unknown currency {limit.currency}")
         windowed = limit.kind in (Kind.WINDOW, Kind.COUNT)
-        if windowed != (limit.window is not None) or (
-            windowed and limit.window not in ("hour", "day", "month")
-        ):
-            raise PolicyRefused(
-                f"limit {limit.name}: a window of hour, day or month goes with window and count"
-            )
+        if windowed != (limit.window is not None) or (windowed and limit.window not in ("hour", "day", "month")):
+            raise PolicyRefused(f"limit {limit.name}: a window of hour, day or month goes with window and count")
         if (limit.kind == Kind.RATE) != (limit.refill_per_s is not None):
             raise PolicyRefused(f"limit {limit.name}: a refill goes with rate")
         _check_zone(limit)
@@ -228,9 +222,7 @@ def check_permission(policies: Sequence[Policy], request: Request, issuer: str) 
     if None in currencies or any(request.currency not in rule.currencies for rule in rules):
         raise CurrencyNotPermitted(f"{issuer} may not issue {request.currency}")
     known = [rule for rule in currencies if rule is not None]
-    if any(request.model not in rule.models for rule in rules) or not all(
-        _has_registry(r, request) for r in known
-    ):
+    if any(request.model not in rule.models for rule in rules) or not all(_has_registry(r, request) for r in known):
         raise ModelNotPermitted(f"{issuer} may not issue {request.currency} in the model {request.model}")
     if any(rule.purposes and request.purpose not in rule.purposes for rule in rules):
         raise PurposeNotPermitted(f"{issuer} may not issue for the purpose {request.purpose}")

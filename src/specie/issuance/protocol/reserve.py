@@ -29,9 +29,7 @@ def check(rule: ReserveRule, known: Sequence[Attested], needed: int, now_s: int)
     A quorum of q custodians counts with the lowest of their q highest amounts. Raises ReserveStale,
     ReserveInsufficient.
     """
-    fresh = [
-        each for each in known if each.custodian in rule.custodians and each.as_of + rule.staleness_s >= now_s
-    ]
+    fresh = [each for each in known if each.custodian in rule.custodians and each.as_of + rule.staleness_s >= now_s]
     if len(fresh) < rule.quorum:
         raise ReserveStale(f"{len(fresh)} of {rule.quorum} needed attestations are fresh")
     attested = sorted((each.amount for each in fresh), reverse=True)[rule.quorum - 1]

@@ -44,9 +44,7 @@ def plan_units(
     issuer: str, credential_cti: bytes, request: Request, bit: bytes, iat: int, *, compact: bool = False
 ) -> list[PlannedUnit]:
     """The units of one control bit, in order. compact: name the bit by its hash instead of embedding it."""
-    serials, paths = units.serials_and_paths(
-        credential_cti, request.currency, request.owner, pairs_of(request)
-    )
+    serials, paths = units.serials_and_paths(credential_cti, request.currency, request.owner, pairs_of(request))
     values = [value for value, count in pairs_of(request) for _ in range(count)]
     named = sha256(bit).digest() if compact else bit
     return [

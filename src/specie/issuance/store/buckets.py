@@ -64,9 +64,7 @@ class Buckets:
             self._apply_plan(self.by_key[key], plan)
 
     def _known(self, wanted: dict[str, BucketPlan]) -> set[str]:
-        return {
-            row[0] for row in self.tx.select_in("SELECT key FROM bucket WHERE key {}", list(wanted), "text")
-        }
+        return {row[0] for row in self.tx.select_in("SELECT key FROM bucket WHERE key {}", list(wanted), "text")}
 
     def _take_in(self, rows: Sequence[tuple[object, ...]]) -> None:
         for row in rows:

@@ -51,9 +51,7 @@ class RequestRow:
     """Refusal as JSON: code, text, facts; what a replay answers."""
 
 
-_REQUEST = (
-    "iss, cti, hash, data, currency, amount, state, tier, at_us, until_s, buckets, credential, denial, detail"
-)
+_REQUEST = "iss, cti, hash, data, currency, amount, state, tier, at_us, until_s, buckets, credential, denial, detail"
 _REQUEST_KINDS: Columns = {
     "iss": "text",
     "cti": "blob",
@@ -100,9 +98,7 @@ def list_requests(tx: Transaction, states: Sequence[int], limit: int) -> list[Re
 
 # SPEC ISSUANCE-9.2.11, ISSUANCE-10.1.6
 def add_requests(tx: Transaction, rows: Sequence[RequestRow]) -> None:
-    tx.insert_many(
-        "request", _REQUEST_KINDS, [tuple(getattr(r, name) for name in _REQUEST_KINDS) for r in rows]
-    )
+    tx.insert_many("request", _REQUEST_KINDS, [tuple(getattr(r, name) for name in _REQUEST_KINDS) for r in rows])
 
 
 # SPEC ISSUANCE-8.5
@@ -166,9 +162,7 @@ _CREDENTIAL_KINDS: Columns = {
     "buckets": "blob",
     "state": "int",
 }
-_CREDENTIAL = (
-    "cti, request, iss, currency, amount, iat, exp, quota_control, buckets, state, hash, sealed, used_seq"
-)
+_CREDENTIAL = "cti, request, iss, currency, amount, iat, exp, quota_control, buckets, state, hash, sealed, used_seq"
 
 
 def _credential(row: tuple[Any, ...]) -> CredentialRow:
@@ -178,14 +172,10 @@ def _credential(row: tuple[Any, ...]) -> CredentialRow:
 
 
 def add_credentials(tx: Transaction, rows: Sequence[CredentialRow]) -> None:
-    tx.insert_many(
-        "credential", _CREDENTIAL_KINDS, [tuple(getattr(r, n) for n in _CREDENTIAL_KINDS) for r in rows]
-    )
+    tx.insert_many("credential", _CREDENTIAL_KINDS, [tuple(getattr(r, n) for n in _CREDENTIAL_KINDS) for r in rows])
 
 
-def credentials_by_cti(
-    tx: Transaction, ctis: Sequence[bytes], *, lock: bool = False
-) -> dict[bytes, CredentialRow]:
+def credentials_by_cti(tx: Transaction, ctis: Sequence[bytes], *, lock: bool = False) -> dict[bytes, CredentialRow]:
     suffix = tx.lock_suffix if lock else ""
     rows = tx.select_in(f"SELECT {_CREDENTIAL} FROM credential WHERE cti {{}}{suffix}", ctis, "blob")
     return {row[0]: _credential(row) for row in rows}
@@ -210,9 +200,7 @@ def replace_credential(tx: Transaction, old: bytes, row: CredentialRow) -> None:
 
 
 # SPEC ISSUANCE-8.5
-def move_credential(
-    tx: Transaction, cti: bytes, old: CredentialState, new: CredentialState, seq: int | None
-) -> bool:
+def move_credential(tx: Transaction, cti: bytes, old: CredentialState, new: CredentialState, seq: int | None) -> bool:
     changed = tx.run(
         "UPDATE credential SET state = ?, used_seq = ? WHERE cti = ? AND state = ?",
         (int(new), seq, cti, int(old)),
@@ -240,10 +228,7 @@ def expired_credentials(tx: Transaction, before_s: int, limit: int) -> list[Cred
 
 
 def open_credentials(tx: Transaction) -> list[CredentialRow]:
-    return [
-        _credential(row)
-        for row in tx.all(f"SELECT {_CREDENTIAL} FROM credential WHERE state = 0 ORDER BY cti")
-    ]
+    return [_credential(row) for row in tx.all(f"SELECT {_CREDENTIAL} FROM credential WHERE state = 0 ORDER BY cti")]
 
 
 # SPEC ISSUANCE-10.4.5
@@ -321,19 +306,14 @@ def enrolments(tx: Transaction) -> list[EnrolmentRow]:
 
 
 def enrolment_by_kid(tx: Transaction, kid: bytes) -> EnrolmentRow | None:
-    row = tx.one(
-        "SELECT hash, kid, role, holder, data, delivered, receipt FROM enrolment WHERE kid = ?", (kid,)
-    )
+    row = tx.one("SELECT hash, kid, role, holder, data, delivered, receipt FROM enrolment WHERE kid = ?", (kid,))
     return EnrolmentRow(*row) if row else None
 
 
 # SPEC ISSUANCE-2.2.2
 def deliver_once(tx: Transaction, kid: bytes, sealed_hash: bytes) -> bool:
     """Note that the key was handed out; False where it was before."""
-    return (
-        tx.run("UPDATE enrolment SET delivered = ? WHERE kid = ? AND delivered IS NULL", (sealed_hash, kid))
-        == 1
-    )
+    return tx.run("UPDATE enrolment SET delivered = ? WHERE kid = ? AND delivered IS NULL", (sealed_hash, kid)) == 1
 
 
 def note_receipt(tx: Transaction, kid: bytes, receipt: bytes) -> bool:
@@ -344,9 +324,7 @@ def note_receipt(tx: Transaction, kid: bytes, receipt: bytes) -> bool:
     return changed == 1
 
 
-def add_return(
-    tx: Transaction, ref: bytes, kind: str, currency: str, iss: str, amount: int, seq: int
-) -> bool:
+def add_return(tx: Transaction, ref: bytes, kind: str, currency: str, iss: str, amount: int, seq: int) -> bool:
     """A redemption or cancellation that quota control reported; False where it was applied before."""
     if tx.one("SELECT ref FROM returned WHERE ref = ?", (ref,)) is not None:
         return False

@@ -123,9 +123,7 @@ def open_issues(tx: Transaction, before_us: int, limit: int) -> list[IssueRow]:
 
 
 def list_issues(tx: Transaction, limit: int) -> list[IssueRow]:
-    return [
-        _issue(row) for row in tx.all(f"SELECT {_COLUMNS} FROM issue ORDER BY at_us DESC LIMIT ?", (limit,))
-    ]
+    return [_issue(row) for row in tx.all(f"SELECT {_COLUMNS} FROM issue ORDER BY at_us DESC LIMIT ?", (limit,))]
 
 
 _MOVING = (
@@ -199,24 +197,18 @@ class UnitRow:
 
 
 def units_by_serial(tx: Transaction, serials: Sequence[bytes]) -> dict[bytes, UnitRow]:
-    rows = tx.select_in(
-        "SELECT serial, issue, place, value, state, data FROM unit WHERE serial {}", serials, "blob"
-    )
+    rows = tx.select_in("SELECT serial, issue, place, value, state, data FROM unit WHERE serial {}", serials, "blob")
     return {r[0]: UnitRow(r[0], r[1], r[2], r[3], UnitState(r[4]), r[5]) for r in rows}
 
 
 def units_of_issue(tx: Transaction, ident: bytes) -> list[UnitRow]:
-    rows = tx.all(
-        "SELECT serial, issue, place, value, state, data FROM unit WHERE issue = ? ORDER BY place", (ident,)
-    )
+    rows = tx.all("SELECT serial, issue, place, value, state, data FROM unit WHERE issue = ? ORDER BY place", (ident,))
     return [UnitRow(r[0], r[1], r[2], r[3], UnitState(r[4]), r[5]) for r in rows]
 
 
 # SPEC ISSUANCE-8.4, ISSUANCE-8.5
 def move_unit(tx: Transaction, serial: bytes, old: UnitState, new: UnitState) -> bool:
-    return (
-        tx.run("UPDATE unit SET state = ? WHERE serial = ? AND state = ?", (int(new), serial, int(old))) == 1
-    )
+    return tx.run("UPDATE unit SET state = ? WHERE serial = ? AND state = ?", (int(new), serial, int(old))) == 1
 
 
 def unit_sums(tx: Transaction) -> dict[tuple[str, int], int]:

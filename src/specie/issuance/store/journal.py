@@ -65,9 +65,7 @@ class Journal:
     def now_s(self) -> int:
         return self.now_us // SECOND_US
 
-    def append(
-        self, event: str, object_hash: bytes, previous: bytes = ZERO_HASH, actor: bytes = ZERO_KID
-    ) -> int:
+    def append(self, event: str, object_hash: bytes, previous: bytes = ZERO_HASH, actor: bytes = ZERO_KID) -> int:
         """One state change; returns its sequence number."""
         seq = self.head.seq + len(self.leaves) + 1
         body = Leaf(seq, self.now_s, event, object_hash, previous, actor).encode()
@@ -112,9 +110,7 @@ class Journal:
                 self.objects,
             )
         if self.messages:
-            tx.insert_many(
-                "outbox", {"topic": "text", "key": "blob", "body": "blob", "at_us": "int"}, self.messages
-            )
+            tx.insert_many("outbox", {"topic": "text", "key": "blob", "body": "blob", "at_us": "int"}, self.messages)
         if self.leaves or self.rules_changed or self.now_us - head.high_us > SECOND_US:
             tx.run(
                 "UPDATE head SET seq = ?, hash = ?, frontier = ?, at_us = ?, high_us = ?, rules = ? WHERE id = 1",
@@ -155,9 +151,7 @@ class ObjectRow:
 
 
 def objects_by_cti(tx: Transaction, ctis: Sequence[bytes]) -> dict[bytes, ObjectRow]:
-    rows = tx.select_in(
-        "SELECT cti, typ, kid, payload, hash, signature FROM object WHERE cti {}", ctis, "blob"
-    )
+    rows = tx.select_in("SELECT cti, typ, kid, payload, hash, signature FROM object WHERE cti {}", ctis, "blob")
     return {row[0]: ObjectRow(*row) for row in rows}
 
 

@@ -96,9 +96,7 @@ def move_use(tx: Transaction, cid: bytes, old: UseState, new: UseState) -> bool:
 
 def mark_minted(tx: Transaction, cids: Sequence[bytes]) -> None:
     """USED to MINTED for rows that the caller has read in this transaction."""
-    tx.update_many(
-        "cred_use", {"cid": "blob"}, {"state": "int"}, [(cid, int(UseState.MINTED)) for cid in cids]
-    )
+    tx.update_many("cred_use", {"cid": "blob"}, {"state": "int"}, [(cid, int(UseState.MINTED)) for cid in cids])
 
 
 def close_use(tx: Transaction, cid: bytes, closed: bytes) -> None:
@@ -168,9 +166,7 @@ def add_redemption(tx: Transaction, row: RedemptionRow) -> None:
 # SPEC ISSUANCE-14.14
 def bank_credit(tx: Transaction, bank: str, currency: str) -> int:
     """Account money that a bank can show, less what it redeemed."""
-    row = tx.one(
-        f"SELECT balance FROM bank_credit WHERE bank = ? AND currency = ?{tx.lock_suffix}", (bank, currency)
-    )
+    row = tx.one(f"SELECT balance FROM bank_credit WHERE bank = ? AND currency = ?{tx.lock_suffix}", (bank, currency))
     return row[0] if row else 0
 
 

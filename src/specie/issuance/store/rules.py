@@ -87,20 +87,14 @@ def confirm_keys(tx: Transaction, now_us: int) -> None:
 
 
 def manifests_since(tx: Transaction, version: int) -> list[bytes]:
-    return [
-        row[0] for row in tx.all("SELECT data FROM manifest WHERE version > ? ORDER BY version", (version,))
-    ]
+    return [row[0] for row in tx.all("SELECT data FROM manifest WHERE version > ? ORDER BY version", (version,))]
 
 
 def policies_since(tx: Transaction, version: int) -> list[bytes]:
-    return [
-        row[0] for row in tx.all("SELECT data FROM policy WHERE version > ? ORDER BY version", (version,))
-    ]
+    return [row[0] for row in tx.all("SELECT data FROM policy WHERE version > ? ORDER BY version", (version,))]
 
 
-def add_policy(
-    tx: Transaction, policy: Policy, digest: bytes, data: bytes, now_us: int, delay_s: int
-) -> None:
+def add_policy(tx: Transaction, policy: Policy, digest: bytes, data: bytes, now_us: int, delay_s: int) -> None:
     tx.insert_many(
         "policy",
         {"version": "int", "hash": "blob", "data": "blob", "accepted_us": "int", "delay_s": "int"},

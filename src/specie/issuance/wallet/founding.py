@@ -62,9 +62,7 @@ def first_manifest(environment: str, holdings: Sequence[Holding], now_s: int, th
 
 def next_manifest(current: KeyManifest, current_hash: bytes, entries: Sequence[KeyEntry]) -> KeyManifest:
     """The manifest after this one, with these entries."""
-    return KeyManifest(
-        current.environment, current.version + 1, current_hash, tuple(entries), current.threshold
-    )
+    return KeyManifest(current.environment, current.version + 1, current_hash, tuple(entries), current.threshold)
 
 
 DEV_LIFETIMES = Lifetimes(600, 1200, 3600, 0, DAY_S)

@@ -20,9 +20,7 @@ async def owner_id(hand: Hand) -> bytes:
     return await hand.kid()
 
 
-async def redeem(
-    hand: Hand, units: Sequence[bytes], beneficiary: str, *, approvals: Sequence[bytes] = ()
-) -> Parcel:
+async def redeem(hand: Hand, units: Sequence[bytes], beneficiary: str, *, approvals: Sequence[bytes] = ()) -> Parcel:
     """Ask that units be taken back. beneficiary: where the money goes; empty destroys, and needs two approvals.
 
     The approvals are of the exact bytes of the request, so that a destruction is asked first and approved then:
@@ -53,9 +51,7 @@ def verify_unit(data: bytes, keys: KeySet, now_s: int) -> Signed[Unit]:
         entry = keys.verifiable(item.kid, (role,), now_s)
         if entry.holder != item.claims.iss:
             raise KeyRole("the object names another system than the owner of its key")
-        if item.alg != cose.EDDSA or not ed25519.is_signature(
-            keys.publics[item.kid], item.tbs, item.signature
-        ):
+        if item.alg != cose.EDDSA or not ed25519.is_signature(keys.publics[item.kid], item.tbs, item.signature):
             raise BadSignature("a signature does not verify")
     check_unit(unit, bit)
     return unit

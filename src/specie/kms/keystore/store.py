@@ -125,9 +125,7 @@ class FileKeystore:
         """Sign one payload. Raises as `sign_many`."""
         return (await self.sign_many(key, [(kind, payload, req_id)]))[0]
 
-    async def sign_many(
-        self, key: KeyUri, items: Sequence[tuple[PayloadKind, bytes, bytes]]
-    ) -> list[Signature]:
+    async def sign_many(self, key: KeyUri, items: Sequence[tuple[PayloadKind, bytes, bytes]]) -> list[Signature]:
         """Sign each (kind, payload, req_id), all or none; a refusal's fact `index` names the item.
 
         Raises, in this order: BadUri, NotFound, Permissions, Unreadable, WrongUse, PolicyDenied, ReqIdReused.

@@ -69,9 +69,7 @@ class ApprovalItem:
             return close_request(batch, desk, row, refusal, "reject")
         return self.count(batch, desk, row, request, known, entry.holder, entry.title)
 
-    def admit(
-        self, batch: Batch, known: list[store.ApprovalRow], person: str, title: str | None, exp: int
-    ) -> Decided:
+    def admit(self, batch: Batch, known: list[store.ApprovalRow], person: str, title: str | None, exp: int) -> Decided:
         """A decision on an enrolment (ISSUANCE-2.2.1), which waits for nothing but its number."""
         from specie.issuance.errors import ApprovalDuplicate
 

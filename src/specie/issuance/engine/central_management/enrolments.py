@@ -43,9 +43,7 @@ class EnrolItem:
             raise Schema("an agreement key goes with a kem role, and only with it")
         if key.algorithm == "ed25519" and not ed25519.is_valid_public(key.public):
             raise BadSignature("the key is not canonical or of small order")
-        proof = item.kid == cose.key_id_of(body.cose_key) and is_signed(
-            key.public, item.alg, item.tbs, item.signature
-        )
+        proof = item.kid == cose.key_id_of(body.cose_key) and is_signed(key.public, item.alg, item.tbs, item.signature)
         if not proof:
             raise BadSignature("the enrolment is not signed by the key that it enrols")
         kid = cose.key_id(body.agreement_key, "x25519") if body.agreement_key else item.kid

@@ -65,7 +65,5 @@ class RefixItem:
 
 def unsealed(tx: Transaction, limit: int) -> list[bytes]:
     """Credentials that were fixed and never sealed: a crash came between."""
-    rows = tx.all(
-        "SELECT cti FROM credential WHERE sealed IS NULL AND state = 0 ORDER BY cti LIMIT ?", (limit,)
-    )
+    rows = tx.all("SELECT cti FROM credential WHERE sealed IS NULL AND state = 0 ORDER BY cti LIMIT ?", (limit,))
     return [row[0] for row in rows]

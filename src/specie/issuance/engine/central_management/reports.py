@@ -38,9 +38,7 @@ async def read_reports(desk: Desk, reports: Sequence[Report]) -> list[Any]:
     def work() -> list[Any]:
         items: list[Any] = [None] * len(reports)
         uses = [index for index, report in enumerate(reports) if report.kind == "use"]
-        bits = open_many(
-            [reports[index].objects[0] for index in uses], ControlBit, keys, of_quota_control(keys, now_s)
-        )
+        bits = open_many([reports[index].objects[0] for index in uses], ControlBit, keys, of_quota_control(keys, now_s))
         for index, bit in zip(uses, bits, strict=True):
             if isinstance(bit, Denial):
                 raise bit
@@ -92,9 +90,7 @@ def _redeem(report: Report, keys: KeySet, now_s: int) -> ReturnItem:
         raise Schema("the shares do not add up to the receipt")
     issuer = request.claims.aud or ""
     item = ReturnItem.of_redemption(receipt, issuer, sha256(receipt.tbs).digest())
-    return ReturnItem(
-        item.reference, item.kind, item.currency, item.issuer, item.amount, item.object_hash, shares
-    )
+    return ReturnItem(item.reference, item.kind, item.currency, item.issuer, item.amount, item.object_hash, shares)
 
 
 def _cancel(report: Report, keys: KeySet, now_s: int) -> ReturnItem:

@@ -75,7 +75,8 @@ class RequestItem:
         if known is not None:
             if known.hash != self.request.hash:
                 desk.observer.alarm("IDEMPOTENCY_MISMATCH", f"{claims.iss} used one id for two requests")
-                raise IdempotencyMismatch("this id was used for another request")
+                mismatch = IdempotencyMismatch("this id was used for another request")
+                return Outcome(self.fix_denial(batch, desk, mismatch), mismatch)
             return answer_of(batch.tx, known, batch.rules)
         book = desk.policy_book(batch.rules)
         desk.check_fresh(batch.rules, batch.journal.now_us)
@@ -134,6 +135,12 @@ class RequestItem:
     # SPEC ISSUANCE-7.3
     def deny(self, batch: Batch, desk: Desk, refusal: Denial) -> Outcome:
         """Store, log and fix the evidence of a refusal."""
+        row = self.fix_denial(batch, desk, refusal)
+        self.add_row(batch, store.RequestState.DENIED, 0, b"", denial=row.cti, detail=pack_refusal(refusal))
+        return Outcome(row, refusal)
+
+    def fix_denial(self, batch: Batch, desk: Desk, refusal: Denial) -> ObjectRow:
+        """Log the evidence; its signature follows after the commit."""
         claims = Claims(iss=desk.me, aud=self.request.claims.iss, iat=batch.journal.now_s, cti=desk.new_cti())
         row = desk.fix(
             batch.journal,
@@ -143,8 +150,7 @@ class RequestItem:
             desk.deny_body(refusal, self.request.hash),
         )
         batch.journal.append("deny", row.hash, self.request.hash, self.request.kid)
-        self.add_row(batch, store.RequestState.DENIED, 0, b"", denial=row.cti, detail=pack_refusal(refusal))
-        return Outcome(row, refusal)
+        return row
 
     def add_row(
         self,
@@ -299,21 +305,15 @@ class ExpireItem:
         row = batch.requests.get((self.row.iss, self.row.cti))
         if row is None or row.state != store.RequestState.PENDING or row.until_s >= batch.journal.now_s:
             return None
-        return close_request(
-            batch, desk, row, ApprovalExpired("the officers did not decide in time"), "expire"
-        )
+        return close_request(batch, desk, row, ApprovalExpired("the officers did not decide in time"), "expire")
 
 
 def close_request(batch: Batch, desk: Desk, row: store.RequestRow, refusal: Denial, event: str) -> Outcome:
     """End a pending request by a refusal; its reservation is let go."""
-    state = (
-        store.RequestState.EXPIRED if isinstance(refusal, ApprovalExpired) else store.RequestState.REJECTED
-    )
+    state = store.RequestState.EXPIRED if isinstance(refusal, ApprovalExpired) else store.RequestState.REJECTED
     assert isinstance(refusal, ApprovalExpired | ApprovalRejected)
     claims = Claims(iss=desk.me, aud=row.iss, iat=batch.journal.now_s, cti=desk.new_cti())
-    fixed = desk.fix(
-        batch.journal, "cm:cred", desk.key_set(batch.rules), claims, desk.deny_body(refusal, row.hash)
-    )
+    fixed = desk.fix(batch.journal, "cm:cred", desk.key_set(batch.rules), claims, desk.deny_body(refusal, row.hash))
     batch.buckets.lock([], unpack_ids(row.buckets), batch.journal.now_us)
     seq = batch.journal.append(event, fixed.hash, row.hash)
     release(batch, row.buckets, seq, row.cti, row.amount)

@@ -43,9 +43,7 @@ class UseItem:
     def decide(self, batch: Batch, desk: Desk) -> bool:
         row = batch.credentials.get(self.cti)
         if row is None or (row.hash is not None and row.hash != self.hash):
-            desk.observer.alarm(
-                "CREDENTIAL_CONFLICT", "quota control counted a credential that was never made here"
-            )
+            desk.observer.alarm("CREDENTIAL_CONFLICT", "quota control counted a credential that was never made here")
             raise CredentialConflict("no such credential was made here")
         if row.state != store.CredentialState.OPEN:
             if row.state == store.CredentialState.RELEASED:
@@ -88,9 +86,7 @@ class TombItem:
         store.move_credential(
             batch.tx, row.cti, store.CredentialState.OPEN, store.CredentialState.RELEASED, body.sequence
         )
-        store.move_request(
-            batch.tx, row.request, store.RequestState.CREDENTIALED, store.RequestState.RELEASED
-        )
+        store.move_request(batch.tx, row.request, store.RequestState.CREDENTIALED, store.RequestState.RELEASED)
         batch.credentials[row.cti] = replace(row, state=store.CredentialState.RELEASED)
         return True
 
@@ -124,9 +120,7 @@ class ReturnItem:
 
     def decide(self, batch: Batch, desk: Desk) -> bool:
         seq = batch.journal.next_seq()
-        if not store.add_return(
-            batch.tx, self.reference, self.kind, self.currency, self.issuer, self.amount, seq
-        ):
+        if not store.add_return(batch.tx, self.reference, self.kind, self.currency, self.issuer, self.amount, seq):
             return False
         batch.journal.append("returned", self.object_hash)
         if not self.credentials:

@@ -178,15 +178,9 @@ class CentralManagementEngine:
             for name in {stored[row.cti].quota_control for row in todo}
         }
         whole = [assemble(row, row.signature or signatures[row.cti]) for row in todo]
-        items = [
-            (data, publics[stored[row.cti].quota_control], row.cti)
-            for data, row in zip(whole, todo, strict=True)
-        ]
+        items = [(data, publics[stored[row.cti].quota_control], row.cti) for data, row in zip(whole, todo, strict=True)]
         sealed = await desk.offload(cose.seal_many, items, desk.randomness)
-        return [
-            (row.cti, sha256(data).digest(), each)
-            for row, data, each in zip(todo, whole, sealed, strict=True)
-        ]
+        return [(row.cti, sha256(data).digest(), each) for row, data, each in zip(todo, whole, sealed, strict=True)]
 
     # SPEC ISSUANCE-6.3.3
     async def request_answer(self, cti: bytes, *, peer: str | None = None) -> Granted | Pending:

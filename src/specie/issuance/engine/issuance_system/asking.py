@@ -28,7 +28,7 @@ def request_of(order: Order) -> Request:
         Request(
             order.currency,
             order.amount,
-            order.model,
+            int(order.model),
             order.owner,
             order.purpose,
             order.denominations,
@@ -41,9 +41,7 @@ def request_of(order: Order) -> Request:
 
 
 # SPEC ISSUANCE-6.1.1
-async def create(
-    engine: IssuanceSystemEngine, orders: Sequence[Order], idents: Sequence[bytes]
-) -> list[IssueRow]:
+async def create(engine: IssuanceSystemEngine, orders: Sequence[Order], idents: Sequence[bytes]) -> list[IssueRow]:
     """Sign requests and store them before anything is sent."""
     desk = engine.desk
     now_s = desk.now_s()
@@ -68,7 +66,7 @@ async def create(
             IssueState.NEW,
             order.currency,
             order.amount,
-            order.model,
+            int(order.model),
             data,
             sha256(data).digest(),
             address=order.address or None,
@@ -124,9 +122,7 @@ async def ask(engine: IssuanceSystemEngine, rows: Sequence[IssueRow]) -> list[Is
 def denied(row: IssueRow, refusal: Refused) -> IssueRow:
     """The row with the refusal and its evidence."""
     evidence = refusal.evidence if isinstance(refusal, Denial) else b""
-    return replace(
-        row, state=IssueState.DENIED, code=refusal.code, detail=refusal.detail, denial=evidence or None
-    )
+    return replace(row, state=IssueState.DENIED, code=refusal.code, detail=refusal.detail, denial=evidence or None)
 
 
 async def present_objects(engine: IssuanceSystemEngine, granted: Sequence[Granted]) -> list[bytes]:

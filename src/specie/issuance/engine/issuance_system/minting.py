@@ -66,9 +66,7 @@ async def present(engine: IssuanceSystemEngine, rows: Sequence[IssueRow]) -> lis
         engine.last_error[row.id] = answer if isinstance(answer, Exception) else None
         if isinstance(bit, BitExpired):
             # it counts in the quota, but its time to mint has passed: kept for a cancellation
-            held = replace(
-                row, state=IssueState.BIT, bit=answer.bit, bit_cti=cti_of(answer.bit), code=bit.code
-            )
+            held = replace(row, state=IssueState.BIT, bit=answer.bit, bit_cti=cti_of(answer.bit), code=bit.code)
             fresh.append(held)
         elif isinstance(bit, Denial):
             engine.desk.observer.alarm(bit.chapter, "quota control answered a control bit that does not fit")
@@ -90,9 +88,7 @@ def cti_of(bit: bytes) -> bytes:
     return read_unverified(bit, ControlBit).claims.cti
 
 
-async def keep_moved(
-    engine: IssuanceSystemEngine, before: Sequence[IssueRow], after: Sequence[IssueRow]
-) -> None:
+async def keep_moved(engine: IssuanceSystemEngine, before: Sequence[IssueRow], after: Sequence[IssueRow]) -> None:
     """Store what moved without units."""
     from specie.issuance.engine.issuance_system.asking import keep
 
@@ -155,17 +151,12 @@ def check_bit(bit: Signed[ControlBit], row: IssueRow, me: str, now_s: int) -> No
 
 
 # SPEC ISSUANCE-6.6.7, ISSUANCE-20.10
-async def mint(
-    engine: IssuanceSystemEngine, good: Sequence[tuple[IssueRow, Signed[ControlBit]]]
-) -> list[IssueRow]:
+async def mint(engine: IssuanceSystemEngine, good: Sequence[tuple[IssueRow, Signed[ControlBit]]]) -> list[IssueRow]:
     """D6 and D7: make the units (or the account order), check their sum, store all in one transaction."""
     made = await make_units(engine, good)
 
     def run(batch: Batch) -> list[IssueRow]:
-        return [
-            row
-            for row in (_store(engine, batch, each, bit) for each, (_, bit) in zip(made, good, strict=True))
-        ]
+        return [row for row in (_store(engine, batch, each, bit) for each, (_, bit) in zip(made, good, strict=True))]
 
     stored: list[IssueRow] = await engine.writer.submit(Work(run))
     waiting = [row for row in stored if row.state == IssueState.MINTED]
@@ -173,9 +164,7 @@ async def mint(
     return [registered.get(row.id, row) for row in stored]
 
 
-async def make_units(
-    engine: IssuanceSystemEngine, good: Sequence[tuple[IssueRow, Signed[ControlBit]]]
-) -> list[Made]:
+async def make_units(engine: IssuanceSystemEngine, good: Sequence[tuple[IssueRow, Signed[ControlBit]]]) -> list[Made]:
     """Everything of a batch is signed in one call to the keys."""
     desk = engine.desk
     now_s = desk.now_s()
@@ -271,9 +260,7 @@ async def registration_of(engine: IssuanceSystemEngine, row: IssueRow) -> Regist
     units = await engine.desk.database.read(lambda tx: store.units_of_issue(tx, row.id))
     order = units[0].data if row.model == Model.ACCOUNT else codec.encode([unit.data for unit in units])
     assert row.credential is not None and row.bit is not None and row.unit_root is not None
-    return Registration(
-        row.credential, row.bit, order, row.unit_root, row.currency, row.amount, row.address or b""
-    )
+    return Registration(row.credential, row.bit, order, row.unit_root, row.currency, row.amount, row.address or b"")
 
 
 async def release(engine: IssuanceSystemEngine, row: IssueRow, receipt: bytes) -> IssueRow:

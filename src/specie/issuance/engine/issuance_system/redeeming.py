@@ -7,7 +7,6 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from specie.issuance.api import Parcel
 from specie.issuance.engine.issuance_system.batch import Batch, Work
 from specie.issuance.engine.rulebook import OFFICER_ALGORITHMS
 from specie.issuance.errors import (
@@ -20,6 +19,7 @@ from specie.issuance.errors import (
 )
 from specie.issuance.messages.claims import Signed
 from specie.issuance.messages.objects import Pause, PauseAction, RedemptionRequest
+from specie.issuance.messages.parcel import Parcel, pack_parcel, unpack_parcel
 from specie.issuance.protocol.envelope import open_one, read_unverified
 from specie.issuance.protocol.quorum import check_persons
 from specie.issuance.store import issuance_system as store
@@ -33,25 +33,6 @@ if TYPE_CHECKING:
 FREEZING_PERSONS = 2
 FILTER_BYTES = 8
 UNDER_WAY, DONE, REFUSED = 0, 1, 2
-
-
-def pack_parcel(parcel: Parcel) -> bytes:
-    """A parcel as a row keeps it and as HTTP carries it."""
-    return codec.encode(
-        [parcel.request, parcel.owner_key, list(parcel.units), list(parcel.approvals), parcel.proof]
-    )
-
-
-def unpack_parcel(data: bytes) -> Parcel:
-    """Raises codec refusals, Schema."""
-    value = codec.decode(data, bytes_max=2**21)
-    if not isinstance(value, list | tuple) or len(value) != 5:
-        raise Schema("a parcel is an array of five")
-    request, owner_key, units, approvals, proof = value
-    parts = [request, owner_key, proof, *units, *approvals]
-    if not all(isinstance(part, bytes) for part in parts):
-        raise Schema("a parcel holds byte strings")
-    return Parcel(request, owner_key, tuple(units), tuple(approvals), proof)
 
 
 # SPEC ISSUANCE-14.2, ISSUANCE-14.15
@@ -68,9 +49,7 @@ async def redeem(engine: IssuanceSystemEngine, parcel: Parcel) -> bytes:
         return known.receipt
     filled = await fill(engine, parcel, request)
     if known is None:
-        row = store.RedemptionRow(
-            claims.iss, claims.cti, digest, parcel.request, pack_parcel(filled), UNDER_WAY, None
-        )
+        row = store.RedemptionRow(claims.iss, claims.cti, digest, parcel.request, pack_parcel(filled), UNDER_WAY, None)
         await engine.writer.submit(Work(lambda batch: store.add_redemption(batch.tx, row)))
     return await forward(engine, filled, request)
 

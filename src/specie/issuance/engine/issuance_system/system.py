@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from specie.issuance.api import (
@@ -21,16 +23,16 @@ from specie.issuance.engine.issuance_system.asking import ask, create
 from specie.issuance.engine.issuance_system.batch import run_batch
 from specie.issuance.engine.issuance_system.minting import present, register
 from specie.issuance.engine.logbook import Logbook
-from specie.issuance.engine.outcome import class_of
 from specie.issuance.engine.rulesdoor import RulesDoor
-from specie.issuance.errors import IdempotencyMismatch, PolicyStale, UnknownRequest, UnknownSerial
+from specie.issuance.errors import PolicyStale, UnknownRequest, UnknownSerial, refusal_class
 from specie.issuance.messages.objects import Deny, Model, Request
 from specie.issuance.protocol.envelope import read_unverified
 from specie.issuance.store import issuance_system as store
 from specie.issuance.store.issuance_system import IssueRow, IssueState
 from specie.kernel.db import BatchedWriter, Transaction
-from specie.kernel.errors import Refused, Unavailable
+from specie.kernel.errors import KeyInProgress, KeyReused, Refused, Unavailable
 
+WAIT_S, WAITS = 2.0, 40
 FINISHED = (IssueState.RELEASED, IssueState.DENIED, IssueState.ABANDONED)
 
 
@@ -64,21 +66,36 @@ class IssuanceSystemEngine:
         self.busy: set[bytes] = set()
         self._intake: Intake[tuple[Order, bytes], IssueRow] = Intake(self._work)
 
-    async def issue(
-        self, orders: Sequence[Order], *, keys: Sequence[bytes] = ()
-    ) -> list[IssueView | Refusal]:
+    async def issue(self, orders: Sequence[Order], *, keys: Sequence[bytes] = ()) -> list[IssueView | Refusal]:
         """The six steps for a batch of orders. keys: one id per order; an order sent again under its id is not a second.
 
         Answers views of issues that are finished or wait (for officers, for room, for a system that is away), and the
         refusal of those that were denied.
         """
         idents = list(keys) or [self.desk.new_cti() for _ in orders]
-        known = await self.desk.database.read(lambda tx: store.issues(tx, idents))
-        fresh = [(order, ident) for order, ident in zip(orders, idents, strict=True) if ident not in known]
-        rows: dict[bytes, IssueRow | Exception] = dict(known)
-        answers = await self._intake.submit_many(fresh, "")
+        await self._wait_for_first(idents)
+        self.busy.update(idents)
+        try:
+            known = await self.desk.database.read(lambda tx: store.issues(tx, idents)) if keys else {}
+            fresh = [(order, ident) for order, ident in zip(orders, idents, strict=True) if ident not in known]
+            rows: dict[bytes, IssueRow | Exception] = dict(known)
+            answers = await self._intake.submit_many(fresh, "")
+        finally:
+            self.busy.difference_update(idents)
         rows.update({ident: answer for (_, ident), answer in zip(fresh, answers, strict=True)})
-        return [self._answer(order, rows[ident]) for order, ident in zip(orders, idents, strict=True)]
+        views = [self._answer(order, rows[ident]) for order, ident in zip(orders, idents, strict=True)]
+        return [
+            replace(view, replayed=True) if ident in known and isinstance(view, IssueView) else view
+            for view, ident in zip(views, idents, strict=True)
+        ]
+
+    async def _wait_for_first(self, idents: Sequence[bytes]) -> None:
+        """A second call under a key waits for the first, up to two seconds. Raises KeyInProgress."""
+        for _ in range(WAITS):
+            if not self.busy.intersection(idents):
+                return
+            await asyncio.sleep(WAIT_S / WAITS)
+        raise KeyInProgress("the first call under this key still runs")
 
     def _answer(self, order: Order, row: IssueRow | Exception) -> IssueView | Refusal:
         if isinstance(row, Exception):
@@ -92,7 +109,7 @@ class IssuanceSystemEngine:
             order.owner,
             order.purpose,
         ):
-            return IdempotencyMismatch("this id was used for another issue")
+            return KeyReused("this key was used for another issue")
         if row.state == IssueState.DENIED:
             return denial_of(row)
         return self.view(row)
@@ -126,12 +143,8 @@ class IssuanceSystemEngine:
             except Refused as refusal:
                 rows.append(refusal)
         idents = [ident for _, (_, ident) in valid]
-        self.busy.update(idents)
-        try:
-            created = await create(self, [order for _, (order, _) in valid], idents)
-            done = await self.advance(created)
-        finally:
-            self.busy.difference_update(idents)
+        created = await create(self, [order for _, (order, _) in valid], idents)
+        done = await self.advance(created)
         for (index, _), row in zip(valid, done, strict=True):
             rows[index] = row
         for row in done:
@@ -217,7 +230,7 @@ class IssuanceSystemEngine:
 
 def denial_of(row: IssueRow) -> Refused:
     """The refusal that ended an issue, with its evidence."""
-    refusal = class_of(row.code or "")(row.detail or "", issue=row.id.hex())
+    refusal = refusal_class(row.code or "")(row.detail or "", issue=row.id.hex())
     if row.denial:
         refusal.evidence = row.denial
         said = read_unverified(row.denial, Deny).body

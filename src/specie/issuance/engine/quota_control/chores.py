@@ -32,8 +32,9 @@ async def step(engine: QuotaControlEngine, central_management: CentralManagement
     await follow(engine, central_management)
     await sign_leftovers(engine)
     await report(engine, central_management)
-    await engine.log.make_checkpoint()
-    await make(engine)
+    # SPEC ISSUANCE-15.4.1
+    if await engine.log.make_checkpoint() is not None:
+        await make(engine)
 
 
 # SPEC ISSUANCE-2.1.3, ISSUANCE-2.1.4
@@ -63,9 +64,7 @@ class RefixItem:
             return None
         if new.typ == ControlBit.typ:
             store.replace_bit(batch.tx, self.old.cti, new.cti)
-            batch.tx.run(
-                "UPDATE outbox SET key = ?, body = ? WHERE key = ?", (new.cti, new.cti, self.old.cti)
-            )
+            batch.tx.run("UPDATE outbox SET key = ?, body = ? WHERE key = ?", (new.cti, new.cti, self.old.cti))
         batch.journal.append("refixed", new.hash, self.old.hash)
         return new
 

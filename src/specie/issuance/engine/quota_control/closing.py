@@ -55,9 +55,7 @@ class CloseItem:
             return Outcome(row)
         seq = batch.journal.next_seq()
         row = desk.fix(batch.journal, "qc:bit", keys, claims, Tombstone(self.cti, self.hash, seq))
-        batch.journal.append(
-            "revoke" if self.revoke else "tombstone", row.hash, self.reason or bytes(32), self.actor
-        )
+        batch.journal.append("revoke" if self.revoke else "tombstone", row.hash, self.reason or bytes(32), self.actor)
         state = store.UseState.REVOKED if self.revoke else store.UseState.TOMBSTONED
         batch.add_use(
             store.UseRow(

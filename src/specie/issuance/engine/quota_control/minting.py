@@ -80,9 +80,7 @@ class CancelItem:
             batch.settle()
         store.move_use(batch.tx, self.cid, store.UseState.USED, store.UseState.CANCELLED)
         batch.uses[self.cid] = moved(row, store.UseState.CANCELLED)
-        batch.counted.append(
-            store.CountedRow(seq, "cancel", row.currency, row.iss, row.amount, self.cancel.hash)
-        )
+        batch.counted.append(store.CountedRow(seq, "cancel", row.currency, row.iss, row.amount, self.cancel.hash))
         batch.journal.send_later(
             f"cancel:{self.central_management}",
             self.cancel.claims.cti,

@@ -89,9 +89,7 @@ class RedeemItem:
         for cid in cids:
             use = batch.uses.get(cid)
             if use is None or use.amount < before.get(cid, 0) + per_cid[cid]:
-                desk.observer.alarm(
-                    "REDEEMED_BEYOND_ISSUE", "more would be redeemed than a control bit issued"
-                )
+                desk.observer.alarm("REDEEMED_BEYOND_ISSUE", "more would be redeemed than a control bit issued")
                 raise UnitInvalid("more would be redeemed than its control bit issued")
             if use.state == store.UseState.CANCELLED:
                 raise UnitInvalid("its control bit was cancelled")
@@ -100,18 +98,14 @@ class RedeemItem:
             if stock.used < body.amount:
                 raise UnitInvalid("the issuer has less outstanding than this")
         if self.bank and store.bank_credit(tx, self.bank, body.currency) < body.amount:
-            desk.observer.alarm(
-                "REDEEMED_BEYOND_ISSUE", f"{self.bank} redeems account money that it never had"
-            )
+            desk.observer.alarm("REDEEMED_BEYOND_ISSUE", f"{self.bank} redeems account money that it never had")
             raise UnitInvalid("this bank never had that much account money")
 
     # SPEC ISSUANCE-14.5, ISSUANCE-14.8
     def count(self, batch: Batch, desk: Desk) -> Outcome:
         body, claims, journal = self.request.body, self.request.claims, batch.journal
         seq = journal.next_seq()
-        receipt = Redemption(
-            serials_root([share.reference for share in self.shares]), body.currency, body.amount, seq
-        )
+        receipt = Redemption(serials_root([share.reference for share in self.shares]), body.currency, body.amount, seq)
         row = desk.fix(
             journal,
             "qc:bit",
@@ -135,9 +129,7 @@ class RedeemItem:
                 seq,
             ),
         )
-        batch.counted.append(
-            store.CountedRow(seq, "redeem", body.currency, self.issuer, body.amount, row.hash)
-        )
+        batch.counted.append(store.CountedRow(seq, "redeem", body.currency, self.issuer, body.amount, row.hash))
         self.give_back(batch, seq)
         if self.bank:
             store.change_bank_credit(batch.tx, self.bank, body.currency, -body.amount)

@@ -93,9 +93,7 @@ def read_reference(
     body, rule = request.body, policy.currencies[request.body.currency]
     if request.claims.exp is not None:
         raise Schema("a redemption by reference has no exp")
-    opened = open_one(
-        parcel.request, RedemptionRequest, keys, lambda kid: keys.active(kid, ("bank:reg",), now_s)
-    )
+    opened = open_one(parcel.request, RedemptionRequest, keys, lambda kid: keys.active(kid, ("bank:reg",), now_s))
     bank = keys.entries[opened.kid].holder
     if bank != opened.claims.iss or body.reference is None:
         raise BadSignature("the request names another bank than the owner of its key")
@@ -125,11 +123,7 @@ def check_destruction(parcel: Parcel, request: Signed[RedemptionRequest], keys: 
         body = approval.body
         if body.request_hash != request.hash or body.decision != Decision.APPROVE:
             raise ApprovalsInsufficient("an approval is of something else")
-        if (
-            approval.claims.exp is None
-            or approval.claims.exp <= now_s
-            or approval.alg not in OFFICER_ALGORITHMS
-        ):
+        if approval.claims.exp is None or approval.claims.exp <= now_s or approval.alg not in OFFICER_ALGORITHMS:
             raise ApprovalsInsufficient("an approval has expired")
     check_persons(approvals, DESTROYING_PERSONS, keys, now_s)
 
@@ -177,9 +171,7 @@ def check_units(
     return shares
 
 
-def open_bits(
-    opened: Sequence[Signed[Unit] | Denial], keys: KeySet, now_s: int
-) -> dict[bytes, Signed[ControlBit]]:
+def open_bits(opened: Sequence[Signed[Unit] | Denial], keys: KeySet, now_s: int) -> dict[bytes, Signed[ControlBit]]:
     """Each control bit that the units embed, verified once. Raises UnitInvalid."""
     found: dict[bytes, Signed[ControlBit]] = {}
     wanted = sorted({unit.body.control_bit for unit in opened if isinstance(unit, Signed)})

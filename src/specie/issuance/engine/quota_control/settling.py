@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from specie.issuance.engine.quota_control.system import QuotaControlEngine
 
 
-async def minted(
-    engine: QuotaControlEngine, notes: Sequence[MintNote], peer: str | None
-) -> list[Refusal | None]:
+async def minted(engine: QuotaControlEngine, notes: Sequence[MintNote], peer: str | None) -> list[Refusal | None]:
     """Set MINTED where receipt and note hold. Answers None or the refusal of each."""
     desk = engine.desk
     opened = await open_batch(
@@ -64,9 +62,7 @@ async def minted(
 
 
 # SPEC ISSUANCE-13.2.11, ISSUANCE-13.3.4, ISSUANCE-13.4.4
-async def check_minted(
-    engine: QuotaControlEngine, item: Signed[Minted], row: store.UseRow, receipt: bytes
-) -> str:
+async def check_minted(engine: QuotaControlEngine, item: Signed[Minted], row: store.UseRow, receipt: bytes) -> str:
     """Does the receipt prove that this bit was registered? Answers the bank, in the account model."""
     registry, bank = await registry_of(engine, row)
     if registry is None:
@@ -121,6 +117,4 @@ async def cancel(engine: QuotaControlEngine, data: bytes, receipt: bytes, peer: 
     if registry is None:
         raise NotCancellable("units that are verified off line cannot be given back")
     registry.check_receipt(receipt, row.unit_root, row.cid, cancelled=True)
-    await engine.writer.submit(
-        CancelItem(item, row.cid, assemble(bit, bit.signature), engine.central_management)
-    )
+    await engine.writer.submit(CancelItem(item, row.cid, assemble(bit, bit.signature), engine.central_management))

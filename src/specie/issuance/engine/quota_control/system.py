@@ -71,9 +71,7 @@ class QuotaControlEngine:
         self._intake: Intake[Call, Bit] = Intake(self._work, batch_max=batch_max)
         self._running = Running()
 
-    async def control_bits(
-        self, presentations: Sequence[bytes], *, peer: str | None = None
-    ) -> list[Bit | Refusal]:
+    async def control_bits(self, presentations: Sequence[bytes], *, peer: str | None = None) -> list[Bit | Refusal]:
         """Step 5 for a batch of `dc-pres`; each answer in its place."""
 
         async def work(datas: list[bytes]) -> list[Bit | Exception]:
@@ -100,9 +98,7 @@ class QuotaControlEngine:
     async def finish(self, decided: Sequence[Any]) -> list[tuple[bytes, bool] | Exception]:
         """After the commit: sign what is unsigned, store the signatures, assemble. Refusals carry their evidence."""
         rows: dict[bytes, ObjectRow] = {
-            each.row.cti: each.row
-            for each in decided
-            if isinstance(each, Outcome) and each.row.signature is None
+            each.row.cti: each.row for each in decided if isinstance(each, Outcome) and each.row.signature is None
         }
         stored: dict[bytes, bytes] = {}
         failure: Exception | None = None

@@ -153,17 +153,13 @@ class UseItem:
         now_us = batch.journal.now_us
         stale = any(plan.window_end and plan.window_end * 1_000_000 <= now_us for plan in self.plans)
         if stale or not self.plans or any(plan.key not in batch.buckets.by_key for plan in self.plans):
-            self.plans = plan_buckets(
-                policies, self.shown.request.body, self.shown.request.claims.iss, now_us
-            )
+            self.plans = plan_buckets(policies, self.shown.request.body, self.shown.request.claims.iss, now_us)
             batch.buckets.lock([p for p in self.plans if p.key not in batch.buckets.by_key], [], now_us)
 
     # SPEC ISSUANCE-7.3
     def deny(self, batch: Batch, desk: Desk, refusal: Denial) -> Outcome:
         """Log and fix the evidence. It is not stored as an answer: the same bytes may come again (section 7)."""
-        claims = Claims(
-            iss=desk.me, aud=self.shown.request.claims.iss, iat=batch.journal.now_s, cti=desk.new_cti()
-        )
+        claims = Claims(iss=desk.me, aud=self.shown.request.claims.iss, iat=batch.journal.now_s, cti=desk.new_cti())
         row = desk.fix(
             batch.journal,
             "qc:bit",

@@ -1,0 +1,102 @@
+"""The doors of central management."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import get, post
+from litestar.params import FromPath
+
+from specie.issuance.api import CentralManagement, Granted, Pending
+from specie.issuance.client import wire
+from specie.issuance.service.answering import (
+    CBOR,
+    COSE,
+    Answer,
+    Answered,
+    answer_json,
+    check_key,
+    is_batch,
+    peer_of,
+    unhex,
+)
+from specie.issuance.service.shared import Http, listed, log_routes, quotas_route, rules_routes
+
+
+def central_management_routes(engine: CentralManagement) -> list[Any]:
+    """All routes of a central management."""
+    return [
+        *request_routes(engine),
+        *officer_routes(engine),
+        quotas_route(engine.quotas),
+        *log_routes(engine.log),
+        *rules_routes(engine.rules),
+    ]
+
+
+def answer_request(answer: Granted | Pending) -> Answer:
+    """200 with the credential, or 202 while officers decide."""
+    if isinstance(answer, Granted):
+        return Answer(wire.pack_granted(answer), replayed=answer.replayed)
+    return Answer(wire.pack_pending(answer), status=202)
+
+
+def request_routes(engine: CentralManagement) -> list[Any]:
+    """Steps 1 to 3, and what quota control reports."""
+
+    @post("/requests", status_code=200, request_max_body_size=wire.BATCH_BYTES_MAX)
+    async def post_requests(request: Http) -> Answered:
+        """Ask for quota: one `dc-req` (application/cose), or an array of up to 100 (application/cbor)."""
+        body, peer = await request.body(), peer_of(request)
+        if is_batch(request):
+            return Answer(wire.pack_requests(await engine.submit_requests(wire.unpack_batch(body), peer=peer)))
+        check_key(request, body)
+        (answer,) = await engine.submit_requests([body], peer=peer)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer_request(answer)
+
+    @get("/requests/{cti:str}")
+    async def get_request(request: Http, cti: FromPath[str]) -> Answered:
+        """What became of a request, for the system that sent it."""
+        return answer_request(await engine.request_answer(unhex(cti), peer=peer_of(request)))
+
+    @get("/requests")
+    async def get_waiting(request: Http) -> Answered:
+        """Requests that wait for officers, as they were signed; `view=json` shows them to people."""
+        return listed(request, await engine.waiting())
+
+    @post("/reports", status_code=200, request_max_body_size=wire.BATCH_BYTES_MAX, opt={"consumes": CBOR})
+    async def post_reports(request: Http) -> Answered:
+        """Uses, redemptions and cancellations from quota control's outbox."""
+        await engine.report(wire.unpack_reports(await request.body()), peer=peer_of(request))
+        return answer_json({"done": True})
+
+    @get("/credentials/open")
+    async def get_open(request: Http) -> Answered:
+        """Reserved credentials, for a quota control that was restored."""
+        return Answer(wire.encode([list(row) for row in await engine.open_credentials(peer=peer_of(request))]))
+
+    return [post_requests, get_request, get_waiting, post_reports, get_open]
+
+
+def officer_routes(engine: CentralManagement) -> list[Any]:
+    """Decisions of officers, and keys that ask to be admitted."""
+
+    @post("/approvals", status_code=200, opt={"consumes": COSE})
+    async def post_approval(request: Http) -> Answered:
+        """One officer's `dc-appr`; answers where the request stands."""
+        return Answer(wire.encode(await engine.approve(await request.body())))
+
+    @post("/revocations", status_code=200, opt={"consumes": COSE})
+    async def post_revocation(request: Http) -> Answered:
+        """An officer takes a credential back; passed on to quota control."""
+        await engine.revoke(await request.body())
+        return answer_json({"done": True})
+
+    @post("/enrolments", status_code=200, opt={"consumes": COSE})
+    async def post_enrolment(request: Http) -> Answered:
+        """A new key, signed by itself; answers the hash that officers approve."""
+        return Answer(wire.encode(await engine.enrol(await request.body())))
+
+    return [post_approval, post_revocation, post_enrolment]
