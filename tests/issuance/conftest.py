@@ -10,6 +10,7 @@ import pytest
 from specie.kernel.clock import SeededRandomness
 from tests.issuance.forge import adversary_ring
 from tests.issuance.house import House, KeyRing, make_house
+from tests.issuance.registry import BankBooks, LedgerBooks, connected_house
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +19,12 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
     folder: Path = tmp_path_factory.mktemp("keys")
     folder.chmod(0o700)
     return adversary_ring(KeyRing(folder))
+
+
+@pytest.fixture
+def connected(request: pytest.FixtureRequest, ring: KeyRing) -> tuple[House, BankBooks, LedgerBooks]:
+    """A house with a bank and a ledger that take issues in, not founded yet."""
+    return connected_house(ring, randomness=SeededRandomness(crc32(request.node.nodeid.encode())))
 
 
 @pytest.fixture

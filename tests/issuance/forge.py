@@ -28,6 +28,13 @@ from tests.issuance.house import CM, CURRENCY, IS, QC, TYPES, House, KeyRing
 P = ParamSpec("P")
 NO_SIGNATURE = bytes(64)
 OTHER = "is:bank-02"
+TROUBLED = (
+    ("is:late", "is:req"),
+    ("is:gone", "is:req"),
+    ("cm-late", "cm:cred"),
+    ("cm-gone", "cm:cred"),
+    ("qc-gone", "qc:bit"),
+)
 Figures = dict[str, tuple[int, int]]
 
 
@@ -68,6 +75,10 @@ class Draft:
         return data
 
 
+def sha(data: bytes) -> bytes:
+    return sha256(data).digest()
+
+
 def now_s(house: House) -> int:
     return house.clock.now_us() // 1_000_000
 
@@ -92,8 +103,9 @@ def adversary_ring(ring: KeyRing) -> KeyRing:
     """A second issuance system, a second quota control, and a key of each kind of trouble."""
     for role in ("is:req", "is:unit"):
         ring.make(OTHER, role, "ed25519", TYPES[role])
-    for holder, role in (("is:late", "is:req"), ("is:gone", "is:req"), ("cm-late", "cm:cred"), ("cm-gone", "cm:cred")):
+    for holder, role in TROUBLED:
         ring.make(holder, role, "ed25519", TYPES[role])
+    ring.make("ledger", "owner", "ed25519", ("ledger-rcpt",))
     return ring
 
 

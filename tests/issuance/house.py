@@ -43,7 +43,7 @@ TYPES = {
     "qc:bit": ("dc-bit", "dc-tomb", "dc-used", "dc-deny", "dc-redeem", "dc-supply", "dc-lease"),
     "is:req": ("dc-req", "dc-pres"),
     "is:unit": ("dc-unit", "dc-acct", "dc-minted", "dc-cancel"),
-    "officer": ("dc-policy", "dc-appr", "dc-pause", "dc-revoke"),
+    "officer": ("dc-policy", "dc-appr", "dc-pause", "dc-revoke", "dc-clock"),
     "custodian": ("dc-reserve",),
     "root": ("dc-keys", "dc-policy"),
     "owner": ("dc-redreq",),

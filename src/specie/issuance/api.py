@@ -20,7 +20,9 @@ __all__ = [
     "BucketFigures",
     "CentralManagement",
     "Closed",
+    "Delivered",
     "Granted",
+    "Held",
     "IssuanceSystem",
     "IssueView",
     "Log",
@@ -35,6 +37,9 @@ __all__ = [
     "Registry",
     "Report",
     "Rules",
+    "Solvency",
+    "Traced",
+    "Verdict",
 ]
 
 Refusal = Refused | Unavailable
@@ -83,6 +88,17 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A credential that central management holds reserved, or knows to be used beyond a log position."""
+
+    cti: bytes
+    hash: bytes
+    """SHA-256 of the inner credential."""
+    request: bytes
+    used: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What quota control tells central management through its outbox.
 
@@ -119,6 +135,18 @@ class BucketFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class Solvency:
+    """The published line of one currency (ISSUANCE-15.5.1): outstanding <= ratio * attested."""
+
+    currency: str
+    outstanding: int
+    attested: int
+    as_of: int
+    ratio: tuple[int, int]
+    solvent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Quotas:
     """The figures of one system."""
 
@@ -144,6 +172,8 @@ class Log(Protocol):
 
     async def consistency(self, old: int, new: int) -> Sequence[bytes]: ...
 
+    async def objects(self, first: int, count: int) -> Sequence[tuple[int, bytes, bytes]]: ...
+
 
 @runtime_checkable
 class Rules(Protocol):
@@ -159,9 +189,51 @@ class Rules(Protocol):
 
     async def apply_reserve(self, data: bytes) -> None: ...
 
+    async def apply_clock(self, datas: Sequence[bytes]) -> None: ...
+
     async def keys_since(self, version: int) -> Sequence[bytes]: ...
 
     async def policies_since(self, version: int) -> Sequence[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """An object of an issue, and its leaf in this system's log; sequence 0 where the log does not name it.
+
+    data is empty for a leaf that names no object (the leaf `mint` names the root of the units).
+    """
+
+    data: bytes
+    sequence: int
+    at_s: int
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one check says of a request that was not sent."""
+
+    check: str
+    """C11 to C17."""
+    what: str
+    """What is looked at, in words."""
+    code: str | None = None
+    """The refusal; None where the check passes."""
+    detail: str = ""
+    bucket: str | None = None
+    available: int | None = None
+    """What the bucket has left, minor units (requests for a frequency cap)."""
+    not_before_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A key that central management made, sealed to the component that asked."""
+
+    kid: bytes
+    enrolment: bytes
+    """Hash of its enrolment, which two officers approve."""
+    sealed: bytes
 
 
 @runtime_checkable
@@ -188,11 +260,19 @@ class CentralManagement(Protocol):
 
     async def quotas(self) -> Quotas: ...
 
-    async def open_credentials(self, *, peer: str | None = None) -> Sequence[tuple[bytes, bytes, int]]: ...
+    async def held_credentials(self, after: int, *, peer: str | None = None) -> Sequence[Held]: ...
 
     async def waiting(self) -> Sequence[bytes]: ...
 
     async def enrol(self, data: bytes) -> bytes: ...
+
+    async def trace(self, ident: bytes, *, peer: str | None = None) -> Sequence[Traced]: ...
+
+    async def plan(self, order: Order, issuer: str) -> Sequence[Verdict]: ...
+
+    async def deliver(self, role: str, holder: str, agreement: bytes, *, peer: str | None = None) -> Delivered: ...
+
+    async def acknowledge(self, receipt: bytes, *, peer: str | None = None) -> None: ...
 
 
 @runtime_checkable
@@ -221,9 +301,17 @@ class QuotaControl(Protocol):
 
     async def redeem(self, parcel: Parcel, *, peer: str | None = None) -> bytes: ...
 
+    async def lend(self, currency: str, amount: int, *, peer: str | None = None) -> bytes: ...
+
+    async def return_lease(self, data: bytes) -> None: ...
+
     async def quotas(self) -> Quotas: ...
 
     async def supply(self) -> bytes: ...
+
+    async def solvency(self) -> Sequence[Solvency]: ...
+
+    async def trace(self, ident: bytes, *, peer: str | None = None) -> Sequence[Traced]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +360,10 @@ class IssuanceSystem(Protocol):
     async def issue(self, orders: Sequence[Order], *, keys: Sequence[bytes] = ()) -> Sequence[IssueView | Refusal]: ...
 
     async def show(self, ident: bytes) -> IssueView: ...
+
+    async def execute(self, ident: bytes) -> IssueView: ...
+
+    async def trace(self, ident: bytes, *, peer: str | None = None) -> Sequence[Traced]: ...
 
     async def newest(self, limit: int = 50) -> Sequence[IssueView]: ...
 

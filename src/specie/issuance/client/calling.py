@@ -52,6 +52,10 @@ class LogClient:
     async def consistency(self, old: int, new: int) -> list[bytes]:
         return list(await self._get(f"consistency?old={old}&new={new}"))
 
+    async def objects(self, first: int, count: int) -> list[tuple[int, bytes, bytes]]:
+        reply = await self.caller.call("GET", f"/v1/log/objects?first={first}&count={count}")
+        return [(row[0], row[1], row[2]) for row in decode(reply.body)]
+
     async def _get(self, what: str) -> Any:
         return decode((await self.caller.call("GET", f"/v1/log/{what}")).body, LEAVES_BYTES_MAX)
 
@@ -77,6 +81,9 @@ class RulesClient:
 
     async def apply_reserve(self, data: bytes) -> None:
         await self.caller.call("POST", "/v1/reserves", data)
+
+    async def apply_clock(self, datas: Sequence[bytes]) -> None:
+        await self.caller.call("POST", "/v1/clock", encode(list(datas)), CBOR)
 
     async def keys_since(self, version: int) -> list[bytes]:
         return list(decode((await self.caller.call("GET", f"/v1/keys?since={version}")).body))

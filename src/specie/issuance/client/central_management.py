@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
-from specie.issuance.api import Granted, Pending, Quotas, Refusal, Report
+from specie.issuance.api import Delivered, Granted, Held, Order, Pending, Quotas, Refusal, Report, Traced, Verdict
 from specie.issuance.client import wire
 from specie.issuance.client.calling import Caller, LogClient, RulesClient, get_json
 from specie.issuance.client.figures import quotas_of
@@ -47,9 +48,23 @@ class CentralManagementClient:
     async def waiting(self) -> list[bytes]:
         return list(wire.decode((await self.caller.call("GET", "/v1/requests")).body))
 
+    async def trace(self, ident: bytes, *, peer: str | None = None) -> list[Traced]:
+        return wire.unpack_traced((await self.caller.call("GET", f"/v1/traces/{ident.hex()}")).body)
+
+    async def plan(self, order: Order, issuer: str) -> list[Verdict]:
+        reply = await self.caller.call("POST", "/v1/plans", wire.pack_plan(order, issuer), wire.CBOR)
+        return [Verdict(**each) for each in json.loads(reply.body)]
+
+    async def deliver(self, role: str, holder: str, agreement: bytes, *, peer: str | None = None) -> Delivered:
+        asked = wire.encode([role, holder, agreement])
+        return Delivered(*wire.decode((await self.caller.call("POST", "/v1/deliveries", asked, wire.CBOR)).body))
+
+    async def acknowledge(self, receipt: bytes, *, peer: str | None = None) -> None:
+        await self.caller.call("POST", "/v1/deliveries/receipts", receipt)
+
     async def quotas(self) -> Quotas:
         return quotas_of(await get_json(self.caller, "/v1/quotas"))
 
-    async def open_credentials(self, *, peer: str | None = None) -> list[tuple[bytes, bytes, int]]:
-        reply = await self.caller.call("GET", "/v1/credentials/open")
-        return [(row[0], row[1], row[2]) for row in wire.decode(reply.body)]
+    async def held_credentials(self, after: int, *, peer: str | None = None) -> list[Held]:
+        reply = await self.caller.call("GET", f"/v1/credentials/held?after={after}")
+        return [Held(*row) for row in wire.decode(reply.body)]

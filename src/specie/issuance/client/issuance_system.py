@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from specie.issuance.api import IssueView, Order, Refusal
+from specie.issuance.api import IssueView, Order, Refusal, Traced
 from specie.issuance.client import wire
 from specie.issuance.client.calling import Caller, LogClient, RulesClient, get_json
 from specie.issuance.client.figures import issue_of
@@ -62,6 +62,14 @@ class IssuanceSystemClient:
 
     async def show(self, ident: bytes) -> IssueView:
         value = await get_json(self.caller, f"/v1/issues/{ident.hex()}")
+        return issue_of(value, self.digits(value["amount"]["currency"]))
+
+    async def trace(self, ident: bytes, *, peer: str | None = None) -> list[Traced]:
+        return wire.unpack_traced((await self.caller.call("GET", f"/v1/traces/{ident.hex()}")).body)
+
+    async def execute(self, ident: bytes) -> IssueView:
+        reply = await self.caller.call("POST", f"/v1/issues/{ident.hex()}/execute", b"", "application/json")
+        value = json.loads(reply.body)
         return issue_of(value, self.digits(value["amount"]["currency"]))
 
     async def newest(self, limit: int = 50) -> list[IssueView]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from specie.issuance.api import Bit, Closed, MintNote, Quotas, Refusal
+from specie.issuance.api import Bit, Closed, MintNote, Quotas, Refusal, Solvency, Traced
 from specie.issuance.client import wire
 from specie.issuance.client.calling import Caller, LogClient, RulesClient, get_json
 from specie.issuance.client.figures import quotas_of
@@ -48,8 +48,21 @@ class QuotaControlClient:
     async def redeem(self, parcel: Parcel, *, peer: str | None = None) -> bytes:
         return (await self.caller.call("POST", "/v1/redemptions", pack_parcel(parcel), wire.CBOR)).body
 
+    async def lend(self, currency: str, amount: int, *, peer: str | None = None) -> bytes:
+        return (await self.caller.call("POST", "/v1/leases", wire.encode([currency, amount]), wire.CBOR)).body
+
+    async def return_lease(self, data: bytes) -> None:
+        await self.caller.call("POST", "/v1/returned-leases", data)
+
+    async def trace(self, ident: bytes, *, peer: str | None = None) -> list[Traced]:
+        return wire.unpack_traced((await self.caller.call("GET", f"/v1/traces/{ident.hex()}")).body)
+
     async def quotas(self) -> Quotas:
         return quotas_of(await get_json(self.caller, "/v1/quotas"))
+
+    async def solvency(self) -> list[Solvency]:
+        values = await get_json(self.caller, "/v1/solvency")
+        return [Solvency(**{**value, "ratio": tuple(value["ratio"])}) for value in values]
 
     async def supply(self) -> bytes:
         return (await self.caller.call("GET", "/v1/supply")).body

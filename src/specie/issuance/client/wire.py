@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from specie.issuance.api import Bit, Closed, Granted, MintNote, Pending, Refusal, Report
+from specie.issuance.api import Bit, Closed, Granted, MintNote, Order, Pending, Refusal, Report, Traced
 from specie.issuance.errors import Denial, Overloaded, Schema, refusal_class, unavailable_class
 from specie.kernel import codec
 from specie.kernel.errors import Refused, Unavailable
@@ -195,6 +195,31 @@ def unpack_pairs(data: bytes) -> list[tuple[bytes, bytes]]:
             raise Schema("an array of pairs of byte strings expected")
         pairs.append((item[0], item[1]))
     return pairs
+
+
+# SPEC ISSUANCE-14.13
+def pack_plan(order: Order, issuer: str) -> bytes:
+    """An order for a dry run: [issuer, currency, amount, model, owner, purpose, denominations, operator or empty]."""
+    piles = [list(pair) for pair in order.denominations or ()]
+    fields = [issuer, order.currency, order.amount, int(order.model), order.owner, order.purpose, piles]
+    return encode([*fields, order.operator or ""])
+
+
+def unpack_plan(data: bytes) -> tuple[Order, str]:
+    """Raises Schema, codec refusals."""
+    value = decode(data)
+    kinds = [str, str, int, int, bytes, str, list, str]
+    if not isinstance(value, list) or [type(item) for item in value] != kinds:
+        raise Schema("a plan is an array of eight fields")
+    issuer, code, amount, model, owner, purpose, piles, operator = value
+    if not all(isinstance(pile, list) and [type(item) for item in pile] == [int, int] for pile in piles):
+        raise Schema("denominations are pairs of numbers")
+    pairs = tuple((pile[0], pile[1]) for pile in piles) or None
+    return Order(code, amount, model, owner, pairs, purpose, operator or None), issuer
+
+
+def unpack_traced(data: bytes) -> list[Traced]:
+    return [Traced(*row) for row in decode(data)]
 
 
 def too_many(count: int) -> Overloaded:

@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import ParamSpec, TypeVar
 
 from specie.crypto import cose
+from specie.issuance.engine.reaching import RoomDatabase
 from specie.issuance.errors import Denial, KeysetStale, KmsUnavailable, PolicyStale
 from specie.issuance.messages.claims import Claims, payload_of
 from specie.issuance.messages.objects import Deny
@@ -75,6 +76,10 @@ class Desk:
     """Run CPU work beside the event loop; off in the simulator, which wants one order of events."""
     cached: rules_store.InForce | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.database, RoomDatabase):
+            self.database = RoomDatabase(self.database)
+
     @property
     def me(self) -> str:
         return self.identity.system
@@ -127,7 +132,8 @@ class Desk:
     def check_fresh(self, rules: rules_store.InForce, now_us: int) -> None:
         """Raises KeysetStale where the manifest was not confirmed within its age."""
         book = rules.book
-        age_s = book.newest.policy.lifetimes.manifest_age_s if book else DEFAULT_MANIFEST_AGE_S
+        ages_s = [policy.lifetimes.manifest_age_s for policy in book.binding(now_us)] if book else []
+        age_s = min(ages_s, default=DEFAULT_MANIFEST_AGE_S)
         if now_us - rules.confirmed_us > age_s * SECOND_US:
             raise KeysetStale("the key manifest was not confirmed in time")
 

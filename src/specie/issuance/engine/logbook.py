@@ -10,12 +10,14 @@ from specie.issuance.engine.desk import SECOND_US, Desk
 from specie.issuance.errors import RestoreDetected, Schema
 from specie.issuance.protocol.journal import origin_of
 from specie.issuance.store import journal as store
+from specie.issuance.store.named import named
 from specie.kernel.db import Transaction
 from specie.kernel.errors import Unavailable
 
 CHECKPOINT_EVERY_S = 10
 CHECKPOINT_EVERY_LEAVES = 1000
 LEAVES_MAX = 1000
+OBJECTS_MAX = 500
 
 
 @dataclass(slots=True)
@@ -25,6 +27,8 @@ class Logbook:
     desk: Desk
     newest: bytes | None = None
     """The newest checkpoint that this process has signed."""
+    reports_to: str = ""
+    """Whom this system reports redemptions and cancellations to; their outbox rows keep the received objects."""
 
     async def size(self) -> int:
         return (await self.desk.database.read(store.read_head)).seq
@@ -39,6 +43,15 @@ class Logbook:
         if newest is None:
             raise Unavailable("no checkpoint yet")
         return newest[1]
+
+    # SPEC ISSUANCE-15.6.1
+    async def objects(self, first: int, count: int) -> Sequence[tuple[int, bytes, bytes]]:
+        """(sequence, object, what stands behind it) of leaves first..; fewer than asked where they are large.
+
+        The finished object that a leaf names, made or received; empty where none is kept or its signature waits.
+        """
+        wanted = min(max(0, count), OBJECTS_MAX)
+        return await self.desk.database.read(lambda tx: named(tx, max(1, first), wanted, self.reports_to))
 
     # SPEC ISSUANCE-15.2.2
     async def inclusion(self, sequence: int, size: int) -> Sequence[bytes]:

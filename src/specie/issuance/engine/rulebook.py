@@ -9,14 +9,14 @@ from typing import Protocol
 
 from specie.crypto import cose
 from specie.issuance.engine.desk import Desk
-from specie.issuance.errors import ApprovalsInsufficient, ReserveRefused, Schema
-from specie.issuance.messages.objects import Pause, PauseAction, Reserve
+from specie.issuance.errors import ApprovalsInsufficient, ReserveRefused, Schema, WrongAudience
+from specie.issuance.messages.objects import ClockReset, Pause, PauseAction, Reserve
 from specie.issuance.protocol.envelope import open_one
 from specie.issuance.protocol.keyset import SKEW_S, KeySet, read_manifest
 from specie.issuance.protocol.policy import policy_hash, read_policy
 from specie.issuance.protocol.quorum import check_persons
 from specie.issuance.store import rules as store
-from specie.issuance.store.journal import Journal
+from specie.issuance.store.journal import Journal, sequence_of
 
 OFFICER_ALGORITHMS = (cose.EDDSA, cose.ES256)
 RESUME_PERSONS = 2
@@ -82,7 +82,9 @@ class PolicyItem:
             return book.newest.policy.version
         journal = room.journal
         policy = read_policy(self.data, keys, desk.identity.roots, book, journal.now_s)
-        delay_s = book.newest.policy.lifetimes.loosen_delay_s if book else 0
+        # SPEC ISSUANCE-5.1.2: a shorter delay is itself a loosening, so it does not hasten the version after it
+        binding = book.binding(journal.now_us) if book else ()
+        delay_s = max((each.lifetimes.loosen_delay_s for each in binding), default=0)
         store.add_policy(journal.tx, policy, digest, self.data, journal.now_us, delay_s)
         journal.append("policy", digest, book.newest.hash if book else bytes(32))
         journal.rules_changed = True
@@ -123,6 +125,37 @@ class PauseItem:
             raise ApprovalsInsufficient("a resume names the pauses that it lifts")
         if store.lift_pauses(journal.tx, pause.scope, pause.lifts, digest):
             journal.append("resume", digest, pause.lifts[0], opened[0].kid)
+            journal.rules_changed = True
+
+
+# SPEC ISSUANCE-5.5.3
+@dataclass(frozen=True, slots=True)
+class ClockItem:
+    """Two officers set the stored time back to the clock; it never goes before the last leaf."""
+
+    datas: tuple[bytes, ...]
+
+    def decide(self, room: Room, desk: Desk) -> None:
+        keys, journal = desk.key_set(room.rules), room.journal
+        journal_now_s = journal.tx.now_us() // 1_000_000
+        opened = [
+            open_one(
+                data,
+                ClockReset,
+                keys,
+                lambda kid: keys.active(kid, ("officer",), journal_now_s),
+                algorithms=OFFICER_ALGORITHMS,
+            )
+            for data in self.datas
+        ]
+        if not opened or any(item.body != opened[0].body for item in opened) or not opened[0].body.reason:
+            raise Schema("the officers must sign the same words, with a reason")
+        if opened[0].body.system != desk.me:
+            raise WrongAudience(f"this is {desk.me}")
+        check_persons(opened, RESUME_PERSONS, keys, journal_now_s)
+        if sequence_of(journal.tx, opened[0].hash) is None and not journal.leaves:
+            journal.reset_clock()
+            journal.append("clock", opened[0].hash, actor=opened[0].kid)
             journal.rules_changed = True
 
 

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from specie.issuance.engine.desk import Desk
-from specie.issuance.engine.rulebook import ConfirmItem, ManifestItem, PauseItem, PolicyItem, ReserveItem
+from specie.issuance.engine.rulebook import ClockItem, ConfirmItem, ManifestItem, PauseItem, PolicyItem, ReserveItem
 from specie.issuance.store import rules as store
+
+
+async def _nothing() -> None:
+    """Most systems do nothing more."""
 
 
 @dataclass(slots=True)
@@ -18,6 +22,7 @@ class RulesDoor:
     desk: Desk
     submit: Callable[[Any], Awaitable[Any]]
     manifest_item: Callable[[bytes], Any] = ManifestItem
+    after_reserve: Callable[[], Awaitable[None]] = _nothing
 
     async def apply_policy(self, data: bytes) -> int:
         """The next policy; answers its version. Raises PolicyRefused."""
@@ -35,9 +40,14 @@ class RulesDoor:
         """A pause by one officer, or a resume by two."""
         await self._apply(PauseItem(tuple(datas)))
 
+    async def apply_clock(self, datas: Sequence[bytes]) -> None:
+        """Two officers set the stored time back after the clock had jumped ahead."""
+        await self._apply(ClockItem(tuple(datas)))
+
     async def apply_reserve(self, data: bytes) -> None:
         """A custodian's attestation."""
         await self._apply(ReserveItem(data))
+        await self.after_reserve()
 
     async def keys_since(self, version: int) -> Sequence[bytes]:
         """Manifests after this version, in order."""

@@ -48,11 +48,12 @@ class Running:
         return [answers[key] for key in keys]
 
     async def _is_busy(self, key: bytes) -> bool:
-        event = self._events.get(key)
-        if event is None:
-            return False
-        try:
-            await asyncio.wait_for(event.wait(), self._wait_s)
-        except TimeoutError:
-            return True
-        return key in self._events
+        """Wait for whoever works on it, and for those who waited before and look it up now; at most two seconds."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._wait_s
+        while (event := self._events.get(key)) is not None:
+            try:
+                await asyncio.wait_for(event.wait(), until - loop.time())
+            except TimeoutError:
+                return True
+        return False

@@ -6,7 +6,6 @@ bytes. Nothing here verifies a signature; that is done for many objects at once 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
@@ -19,6 +18,7 @@ from specie.kernel import codec
 B = TypeVar("B", bound=Body)
 
 _CLAIM_KEYS = frozenset({1, 3, 4, 5, 6, 7, BODY_CLAIM})
+_CLAIMS_NEEDED = frozenset({1, 6, 7, BODY_CLAIM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +51,19 @@ class Claims:
         return answer
 
 
-def _optional(mapping: Mapping[int, Any], key: int, check: Any) -> Any:
-    return check(mapping[key]) if key in mapping else None
-
-
 def read_claims(mapping: Any) -> Claims:
     """Check the claims of a decoded payload. Raises Schema."""
-    if not isinstance(mapping, Mapping) or not _CLAIM_KEYS.issuperset(mapping):
+    if not isinstance(mapping, dict) or not _CLAIM_KEYS.issuperset(mapping):
         raise Schema("payload is not a map of known claims")
-    if not {1, 6, 7, BODY_CLAIM}.issubset(mapping):
+    if not _CLAIMS_NEEDED <= mapping.keys():
         raise Schema("claims iss, iat, cti and the body are required")
     return Claims(
-        iss=system_id(mapping[1]),
-        iat=time_s(mapping[6]),
-        cti=id16(mapping[7]),
-        aud=_optional(mapping, 3, system_id),
-        exp=_optional(mapping, 4, time_s),
-        nbf=_optional(mapping, 5, time_s),
+        system_id(mapping[1]),
+        time_s(mapping[6]),
+        id16(mapping[7]),
+        system_id(mapping[3]) if 3 in mapping else None,
+        time_s(mapping[4]) if 4 in mapping else None,
+        time_s(mapping[5]) if 5 in mapping else None,
     )
 
 
@@ -90,17 +86,20 @@ class Signed(Generic[B]):
     tbs: bytes = field(repr=False, default=b"")
     """The Sig_structure that the signature covers."""
     alg: int = cose.EDDSA
+    _hash: bytes = field(repr=False, compare=False, init=False, default=b"")
 
     @property
     def hash(self) -> bytes:
         """SHA-256 of the whole object: how other objects name it."""
-        return sha256(self.data).digest()
+        if not self._hash:
+            object.__setattr__(self, "_hash", sha256(self.data).digest())  # asked for five times in one step
+        return self._hash
 
 
-def read_payload(kind: type[B], payload: bytes) -> tuple[Claims, B]:
-    """Decode a payload that the core has found canonical. Raises Schema."""
+def read_payload(kind: type[B], payload: bytes, *, checked: bool = False) -> tuple[Claims, B]:
+    """Decode a payload. checked: the core has found it canonical, as it does when it parses an object. Raises Schema."""
     try:
-        mapping = codec.decode(payload, bytes_max=2**18)
+        mapping = codec.decode_checked(payload) if checked else codec.decode(payload, bytes_max=2**18)
     except codec.Malformed as error:
         raise Schema(f"payload: {error}") from error
     claims = read_claims(mapping)

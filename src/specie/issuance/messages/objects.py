@@ -64,6 +64,7 @@ class Request(Body):
         5, array_of(pair_of(minor_units, uint(2**32, 1)), 1, UNITS_MAX), optional=True
     )
     """(value, count) pairs, order significant; token model only."""
+    # SPEC ISSUANCE-10.5.1
     supersedes: bytes | None = wire(7, id16, optional=True)
     operator: str | None = wire(8, system_id, optional=True)
     value_date: int | None = wire(9, time_s, optional=True)
@@ -294,6 +295,15 @@ class Supply(Body):
     totals: dict[str, tuple[int, int, dict[str, tuple[int, int]]]] = wire(3, map_of(currency, _currency_totals))
     """Currency to issued, redeemed (cancelled included), and per issuer the same two."""
     sum_root: bytes = wire(4, hash32)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReset(Body):
+    """`dc-clock`: officers set a system's stored time back after its clock had jumped ahead."""
+
+    typ: ClassVar[str] = "dc-clock"
+    system: str = wire(1, system_id)
+    reason: str = wire(2, text(256))
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def open_many(
         try:
             if not good:
                 raise BadSignature("the signature does not verify")
-            claims, body = read_payload(kind, item.payload)
+            claims, body = read_payload(kind, item.payload, checked=True)
             answers[index] = Signed(typ, item.kid, claims, body, datas[index], item.signature, item.tbs, item.alg)
         except Denial as refusal:
             answers[index] = refusal
@@ -120,5 +120,5 @@ def read_unverified(data: bytes, kind: type[B]) -> Signed[B]:
         raise _PARSE_FAULTS[item.status]("the bytes are not an object of this profile")
     if item.typ != kind.typ:  # type: ignore[attr-defined]
         raise WrongType(f"{kind.typ} expected")  # type: ignore[attr-defined]
-    claims, body = read_payload(kind, item.payload)
+    claims, body = read_payload(kind, item.payload, checked=True)
     return Signed(item.typ, item.kid, claims, body, data, item.signature, item.tbs, item.alg)

@@ -34,6 +34,8 @@ class KeySet:
     hash: bytes
     entries: Mapping[bytes, KeyEntry] = field(repr=False)
     publics: Mapping[bytes, bytes] = field(repr=False)
+    _signers: dict[tuple[str, str], KeyEntry] = field(repr=False, compare=False, init=False, default_factory=dict)
+    """The key that signed last, by role and holder."""
 
     @property
     def version(self) -> int:
@@ -58,7 +60,7 @@ class KeySet:
             raise KeyRevoked("the key was revoked", key=kid.hex())
         return entry
 
-    # SPEC ISSUANCE-12.1.2, ISSUANCE-12.2.1
+    # SPEC ISSUANCE-12.1.2, ISSUANCE-12.2.1, ISSUANCE-12.2.2
     def verifiable(self, kid: bytes, roles: Iterable[str], now_s: int, sequence: int | None = None) -> KeyEntry:
         """The entry, if what the key signed earlier still counts.
 
@@ -77,8 +79,12 @@ class KeySet:
 
     def signer(self, role: str, holder: str, at_s: int) -> KeyEntry:
         """The one key of this role and holder that signs now. Raises KeyNotActive."""
+        known = self._signers.get((role, holder))
+        if known is not None and may_sign(known, at_s):
+            return known
         for entry in self.manifest.entries:
             if entry.role == role and entry.holder == holder and may_sign(entry, at_s):
+                self._signers[role, holder] = entry
                 return entry
         raise KeyNotActive(f"no key of {holder} for {role} signs at this time")
 
@@ -89,7 +95,7 @@ class KeySet:
 def may_sign(entry: KeyEntry, at_s: int) -> bool:
     """Pending keys begin to sign at nbf by themselves; retired and revoked keys never sign."""
     usable = entry.status in (KeyStatus.PENDING, KeyStatus.ACTIVE)
-    return usable and entry.nbf <= at_s <= entry.signing_until
+    return usable and entry.nbf <= at_s < entry.signing_until
 
 
 def public_key(entry: KeyEntry) -> bytes:
@@ -148,7 +154,8 @@ def read_manifest(data: bytes, roots: Mapping[bytes, bytes], environment: str, c
 def _check_root_signatures(
     parsed: cose.Sign, roots: Mapping[bytes, bytes], manifest: KeyManifest, current: KeySet | None
 ) -> None:
-    threshold = current.manifest.threshold if current else manifest.threshold
+    # a majority of the pinned roots at least: a manifest cannot lower what its own signers need
+    threshold = max(len(roots) // 2 + 1, manifest.threshold, current.manifest.threshold if current else 1)
     good = set()
     for signer in parsed.signers:
         public = roots.get(signer.kid)
@@ -205,7 +212,7 @@ def _check_one_signer(entries: Sequence[KeyEntry]) -> None:
     for (role, holder), times in spans.items():
         times.sort()
         for (_, end), (start, _) in zip(times, times[1:], strict=False):
-            if start <= end:
+            if start < end:
                 raise ManifestRefused(f"two keys of {holder} for {role} would sign at one time")
 
 

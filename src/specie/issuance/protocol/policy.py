@@ -7,7 +7,7 @@ request must satisfy every binding version, and a bucket has the lowest of their
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
@@ -66,7 +66,7 @@ class Version:
     accepted_us: int
     """When this system accepted it, by its own time."""
     delay_s: int
-    """The loosening delay of the version before; 0 for genesis."""
+    """The longest loosening delay that bound when it was accepted; 0 for genesis."""
 
     def effective_us(self) -> int:
         """From when its looser parts hold."""
@@ -114,8 +114,9 @@ def read_policy(data: bytes, keys: KeySet, roots: Mapping[bytes, bytes], book: P
     if book is None:
         needed, persons = keys.manifest.threshold, verified_holders(parsed.signers, roots)
     else:
+        # a smaller quorum is a loosening, and waits like any other
         needed, persons = (
-            book.newest.policy.quorum,
+            max(policy.quorum for policy in book.binding(now_s * SECOND_US)),
             verified_holders(parsed.signers, _officers(keys, now_s), keys),
         )
     if len(persons) < needed:
@@ -176,6 +177,9 @@ def check_contents(policy: Policy) -> None:
             raise PolicyRefused(f"{code}: tiers must ascend")
         if any(len(set(tier.titles)) > tier.persons for tier in tiers):
             raise PolicyRefused(f"{code}: a tier names more titles than persons")
+    # SPEC ISSUANCE-5.1.2
+    if policy.lifetimes.loosen_delay_s == 0 and policy.environment != "dev":
+        raise PolicyRefused("loosening without delay is for the environment dev only")
     if not 1 <= policy.oldest_accepted <= policy.version:
         raise PolicyRefused("oldest accepted version is ahead of this one")
 
@@ -348,10 +352,17 @@ def plan_buckets(policies: Sequence[Policy], request: Request, issuer: str, now_
             if plan is None:
                 continue
             known = plans.get(plan.key)
-            if known is not None and known.cap <= plan.cap:
-                continue
-            plans[plan.key] = plan
+            plans[plan.key] = plan if known is None else _tighter(known, plan)
     return list(plans.values())
+
+
+# SPEC ISSUANCE-5.1.2
+def _tighter(one: BucketPlan, other: BucketPlan) -> BucketPlan:
+    """One bucket as two versions see it: the lower cap and the slower refill."""
+    lower = one if one.cap <= other.cap else other
+    if lower.kind != Kind.RATE:
+        return lower
+    return replace(lower, refill_per_s=min(one.refill_per_s, other.refill_per_s))
 
 
 def _plan(limit: Limit, actual: tuple[str, str, str, str], now_us: int) -> BucketPlan | None:

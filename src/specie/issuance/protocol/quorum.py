@@ -8,7 +8,7 @@ from specie.crypto import cose, ed25519, es256
 from specie.issuance.errors import ApprovalDuplicate, ApprovalsInsufficient, ApproverConflict, BadSignature
 from specie.issuance.messages.claims import Signed
 from specie.issuance.messages.keys import KeyEntry
-from specie.issuance.messages.objects import Approval, Decision, Pause, Request
+from specie.issuance.messages.objects import Approval, ClockReset, Decision, Pause, Request
 from specie.issuance.messages.policy import Tier
 from specie.issuance.protocol.keyset import KeySet
 
@@ -85,7 +85,7 @@ def check_approvals(
 
 
 def check_persons(
-    objects: Sequence[Signed[Approval]] | Sequence[Signed[Pause]], needed: int, keys: KeySet, now_s: int
+    objects: Sequence[Signed[Approval]] | Sequence[Signed[Pause]] | Sequence[Signed[ClockReset]], needed: int, keys: KeySet, now_s: int
 ) -> list[str]:
     """Distinct officers behind these objects, in order. Raises UnknownKey, KeyRole, KeyNotActive, KeyRevoked,
     BadSignature, ApprovalDuplicate, ApprovalsInsufficient."""

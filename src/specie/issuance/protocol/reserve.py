@@ -32,11 +32,17 @@ def check(rule: ReserveRule, known: Sequence[Attested], needed: int, now_s: int)
     fresh = [each for each in known if each.custodian in rule.custodians and each.as_of + rule.staleness_s >= now_s]
     if len(fresh) < rule.quorum:
         raise ReserveStale(f"{len(fresh)} of {rule.quorum} needed attestations are fresh")
-    attested = sorted((each.amount for each in fresh), reverse=True)[rule.quorum - 1]
+    attested = attested_sum(rule, known, now_s)
     numerator, denominator = rule.ratio
     if needed * denominator > attested * numerator:
         raise ReserveInsufficient("the attested reserve does not cover this")
     return max(fresh, key=lambda each: each.as_of).hash
+
+
+def attested_sum(rule: ReserveRule, known: Sequence[Attested], now_s: int) -> int:
+    """What counts as attested: of a quorum of q, the lowest of the q highest fresh amounts; 0 without a quorum."""
+    fresh = [each.amount for each in known if each.custodian in rule.custodians and each.as_of + rule.staleness_s >= now_s]
+    return sorted(fresh, reverse=True)[rule.quorum - 1] if len(fresh) >= rule.quorum else 0
 
 
 def is_solvent(rule: ReserveRule, known: Sequence[Attested], outstanding: int, now_s: int) -> bool:

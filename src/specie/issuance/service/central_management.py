@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from litestar import get, post
@@ -9,6 +10,7 @@ from litestar.params import FromPath
 
 from specie.issuance.api import CentralManagement, Granted, Pending
 from specie.issuance.client import wire
+from specie.issuance.errors import Schema
 from specie.issuance.service.answering import (
     CBOR,
     COSE,
@@ -20,7 +22,7 @@ from specie.issuance.service.answering import (
     peer_of,
     unhex,
 )
-from specie.issuance.service.shared import Http, listed, log_routes, quotas_route, rules_routes
+from specie.issuance.service.shared import Http, listed, log_routes, number, quotas_route, rules_routes, trace_route
 
 
 def central_management_routes(engine: CentralManagement) -> list[Any]:
@@ -28,7 +30,10 @@ def central_management_routes(engine: CentralManagement) -> list[Any]:
     return [
         *request_routes(engine),
         *officer_routes(engine),
+        *key_routes(engine),
+        plan_route(engine),
         quotas_route(engine.quotas),
+        trace_route(engine.trace),
         *log_routes(engine.log),
         *rules_routes(engine.rules),
     ]
@@ -72,12 +77,13 @@ def request_routes(engine: CentralManagement) -> list[Any]:
         await engine.report(wire.unpack_reports(await request.body()), peer=peer_of(request))
         return answer_json({"done": True})
 
-    @get("/credentials/open")
-    async def get_open(request: Http) -> Answered:
-        """Reserved credentials, for a quota control that was restored."""
-        return Answer(wire.encode([list(row) for row in await engine.open_credentials(peer=peer_of(request))]))
+    @get("/credentials/held")
+    async def get_held(request: Http) -> Answered:
+        """Credentials reserved, or used beyond the log position `after`, for a quota control that was restored."""
+        rows = await engine.held_credentials(number(request, "after", 0), peer=peer_of(request))
+        return Answer(wire.encode([[row.cti, row.hash, row.request, row.used] for row in rows]))
 
-    return [post_requests, get_request, get_waiting, post_reports, get_open]
+    return [post_requests, get_request, get_waiting, post_reports, get_held]
 
 
 def officer_routes(engine: CentralManagement) -> list[Any]:
@@ -100,3 +106,36 @@ def officer_routes(engine: CentralManagement) -> list[Any]:
         return Answer(wire.encode(await engine.enrol(await request.body())))
 
     return [post_approval, post_revocation, post_enrolment]
+
+
+def key_routes(engine: CentralManagement) -> list[Any]:
+    """Keys that central management makes for a component (ISSUANCE-2.2.2)."""
+
+    @post("/deliveries", status_code=200, opt={"consumes": CBOR})
+    async def post_delivery(request: Http) -> Answered:
+        """[role, component, its X25519 key]; answers [key id, hash of the enrolment, sealed key], once."""
+        asked = wire.decode(await request.body())
+        if not isinstance(asked, list | tuple) or [type(item) for item in asked] != [str, str, bytes]:
+            raise Schema("a delivery is asked for by [role, component, X25519 key]")
+        made = await engine.deliver(asked[0], asked[1], asked[2], peer=peer_of(request))
+        return Answer(wire.encode([made.kid, made.enrolment, made.sealed]))
+
+    @post("/deliveries/receipts", status_code=200, opt={"consumes": COSE})
+    async def post_receipt(request: Http) -> Answered:
+        """The delivered key has arrived: the enrolment's words once more, signed by it."""
+        await engine.acknowledge(await request.body(), peer=peer_of(request))
+        return answer_json({"done": True})
+
+    return [post_delivery, post_receipt]
+
+
+def plan_route(engine: CentralManagement) -> Any:
+    """The dry run."""
+
+    @post("/plans", status_code=200, opt={"consumes": CBOR})
+    async def post_plan(request: Http) -> Answered:
+        """What a request would be told, check by check: an order that is not stored."""
+        order, issuer = wire.unpack_plan(await request.body())
+        return answer_json([asdict(verdict) for verdict in await engine.plan(order, issuer)])
+
+    return post_plan

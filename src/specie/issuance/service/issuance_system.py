@@ -18,7 +18,7 @@ from specie.issuance.messages.objects import Model
 from specie.issuance.messages.parcel import PARCEL_BYTES_MAX, unpack_parcel
 from specie.issuance.messages.view import view
 from specie.issuance.service.answering import CBOR, COSE, Answer, Answered, answer_json, is_batch, unhex, wants_view
-from specie.issuance.service.shared import Http, listed, log_routes, number, rules_routes
+from specie.issuance.service.shared import Http, listed, log_routes, number, rules_routes, trace_route
 from specie.kernel.amount import parse_minor
 
 KeyOf = Callable[[Any], tuple[str, str]]
@@ -109,6 +109,7 @@ def issuance_routes(engine: IssuanceSystem, key_of: KeyOf, digits: Digits) -> li
     return [
         *issue_routes(engine, key_of, digits),
         *unit_routes(engine),
+        trace_route(engine.trace),
         *log_routes(engine.log),
         *rules_routes(engine.rules),
     ]
@@ -123,9 +124,7 @@ def issue_routes(engine: IssuanceSystem, key_of: KeyOf, digits: Digits) -> list[
         return {"status": answer.status, "code": answer.code, "detail": answer.detail, "state": "denied"}
 
     # SPEC ISSUANCE-16.2.1
-    @post(
-        "/issues", status_code=200, request_max_body_size=wire.BATCH_BYTES_MAX, opt={"consumes": "application/json"}
-    )
+    @post("/issues", status_code=200, request_max_body_size=wire.BATCH_BYTES_MAX, opt={"consumes": "application/json"})
     async def post_issues(request: Http) -> Answered:
         """Order one issue, or an array of up to 100; the Idempotency-Key header makes it safe to press twice."""
         caller, key = key_of(request.scope)
@@ -154,7 +153,12 @@ def issue_routes(engine: IssuanceSystem, key_of: KeyOf, digits: Digits) -> list[
         """The signed units of a released issue."""
         return listed(request, await engine.units(unhex(ident)))
 
-    return [post_issues, get_issues, get_issue, get_units]
+    @post("/issues/{ident:str}/execute", status_code=200)
+    async def post_execute(ident: FromPath[str]) -> Answered:
+        """Take an issue up again now; the same bytes go out, so that nothing happens twice."""
+        return answer_json(shown(await engine.execute(unhex(ident))))
+
+    return [post_issues, get_issues, get_issue, get_units, post_execute]
 
 
 def unit_routes(engine: IssuanceSystem) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from litestar import get, post
@@ -11,6 +12,7 @@ from specie.issuance.client import wire
 from specie.issuance.errors import Schema
 from specie.issuance.messages.parcel import PARCEL_BYTES_MAX, unpack_parcel
 from specie.issuance.messages.view import view
+from specie.issuance.messages.wire import currency, minor_units
 from specie.issuance.service.answering import (
     CBOR,
     COSE,
@@ -22,7 +24,7 @@ from specie.issuance.service.answering import (
     peer_of,
     wants_view,
 )
-from specie.issuance.service.shared import Http, log_routes, quotas_route, rules_routes
+from specie.issuance.service.shared import Http, log_routes, quotas_route, rules_routes, trace_route
 
 
 def quota_control_routes(engine: QuotaControl) -> list[Any]:
@@ -31,6 +33,7 @@ def quota_control_routes(engine: QuotaControl) -> list[Any]:
         *bit_routes(engine),
         *return_routes(engine),
         quotas_route(engine.quotas),
+        trace_route(engine.trace),
         *log_routes(engine.log),
         *rules_routes(engine.rules),
     ]
@@ -63,7 +66,12 @@ def bit_routes(engine: QuotaControl) -> list[Any]:
         data = await engine.supply()
         return answer_json(view(data)) if wants_view(request) else Answer(data, COSE)
 
-    return [post_control_bits, post_minted, get_supply]
+    @get("/solvency")
+    async def get_solvency() -> Answered:
+        """One line per currency with a reserve rule: outstanding, attested, as_of, ratio, verdict."""
+        return answer_json([asdict(line) for line in await engine.solvency()])
+
+    return [post_control_bits, post_minted, get_supply, get_solvency]
 
 
 def return_routes(engine: QuotaControl) -> list[Any]:
@@ -96,4 +104,25 @@ def return_routes(engine: QuotaControl) -> list[Any]:
         parcel = unpack_parcel(await request.body())
         return Answer(await engine.redeem(parcel, peer=peer_of(request)), COSE)
 
-    return [post_tombstones, post_revocation, post_cancellation, post_redemption]
+    @post("/leases", status_code=200, opt={"consumes": CBOR})
+    async def post_lease(request: Http) -> Answered:
+        """A shard asks the root for quota: [currency, minor units]; answers the signed `dc-lease`."""
+        pair = wire.decode(await request.body())
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise Schema("a lease is asked for by [currency, minor units]")
+        return Answer(await engine.lend(currency(pair[0]), minor_units(pair[1]), peer=peer_of(request)), COSE)
+
+    @post("/returned-leases", status_code=200, opt={"consumes": COSE})
+    async def post_returned_lease(request: Http) -> Answered:
+        """A shard hands quota back."""
+        await engine.return_lease(await request.body())
+        return answer_json({"done": True})
+
+    return [
+        post_tombstones,
+        post_revocation,
+        post_cancellation,
+        post_redemption,
+        post_lease,
+        post_returned_lease,
+    ]

@@ -6,17 +6,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from litestar import Request, get, post, put
+from litestar.params import FromPath
 
-from specie.issuance.api import Log, Rules
+from specie.issuance.api import Log, Rules, Traced
 from specie.issuance.client.wire import encode, unpack_batch
 from specie.issuance.messages.view import view
 from specie.issuance.service.answering import (
+    CBOR,
     COSE,
     RULES_BYTES_MAX,
     Answer,
     Answered,
     answer_json,
     is_batch,
+    peer_of,
+    unhex,
     wants_view,
 )
 
@@ -50,6 +54,13 @@ def log_routes(log: Log) -> list[Any]:
         """The newest signed checkpoint: a C2SP signed note."""
         return Answer(await log.checkpoint(), CHECKPOINT)
 
+    # SPEC ISSUANCE-15.6.1
+    @get("/log/objects")
+    async def log_objects(request: Http) -> Answered:
+        """[[seq, object, what stands behind it], ...] of leaves from `first`: what a leaf names; empty if not kept."""
+        first, count = number(request, "first", 1), number(request, "count", 500)
+        return Answer(encode([list(row) for row in await log.objects(first, count)]))
+
     @get("/log/inclusion")
     async def log_inclusion(request: Http) -> Answered:
         """RFC 9162 path of leaf `sequence` in the tree of `size` leaves."""
@@ -62,7 +73,7 @@ def log_routes(log: Log) -> list[Any]:
         proof = await log.consistency(number(request, "old", 0), number(request, "new", 0))
         return Answer(encode(list(proof)))
 
-    return [log_size, log_leaves, log_checkpoint, log_inclusion, log_consistency]
+    return [log_size, log_leaves, log_objects, log_checkpoint, log_inclusion, log_consistency]
 
 
 def rules_routes(rules: Rules) -> list[Any]:
@@ -101,7 +112,13 @@ def rules_routes(rules: Rules) -> list[Any]:
         await rules.apply_reserve(await request.body())
         return answer_json({"done": True})
 
-    return [put_policy, get_policy, put_keys, get_keys, post_pause, post_reserve]
+    @post("/clock", status_code=200, opt={"consumes": CBOR})
+    async def post_clock(request: Http) -> Answered:
+        """Two officers set the stored time back: an array of two `dc-clock`."""
+        await rules.apply_clock(unpack_batch(await request.body()))
+        return answer_json({"done": True})
+
+    return [post_clock, put_policy, get_policy, put_keys, get_keys, post_pause, post_reserve]
 
 
 def listed(request: Http, datas: Sequence[bytes]) -> Answer:
@@ -109,6 +126,18 @@ def listed(request: Http, datas: Sequence[bytes]) -> Answer:
     if wants_view(request):
         return answer_json([view(data) for data in datas])
     return Answer(encode(list(datas)))
+
+
+def trace_route(trace: Callable[..., Awaitable[Sequence[Traced]]]) -> Any:
+    """`GET /v1/traces/{id}`."""
+
+    @get("/traces/{ident:str}")
+    async def get_trace(request: Http, ident: FromPath[str]) -> Answered:
+        """All objects of one issue that this system has, with their places in its log; for its own operators."""
+        found = await trace(unhex(ident), peer=peer_of(request))
+        return Answer(encode([[each.data, each.sequence, each.at_s, each.event] for each in found]))
+
+    return get_trace
 
 
 def quotas_route(quotas: Callable[[], Awaitable[Any]]) -> Any:

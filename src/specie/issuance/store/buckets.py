@@ -63,6 +63,12 @@ class Buckets:
         for key, plan in wanted.items():
             self._apply_plan(self.by_key[key], plan)
 
+    def plan_again(self, plans: Sequence[BucketPlan], now_us: int) -> None:
+        """Rules or windows changed since the batch was planned: lock what is new, and let the new caps count."""
+        self.lock([plan for plan in plans if plan.key not in self.by_key], [], now_us)
+        for plan in plans:
+            self._apply_plan(self.by_key[plan.key], plan)
+
     def _known(self, wanted: dict[str, BucketPlan]) -> set[str]:
         return {row[0] for row in self.tx.select_in("SELECT key FROM bucket WHERE key {}", list(wanted), "text")}
 
@@ -111,6 +117,18 @@ class Buckets:
                 {"bucket": "int", "seq": "int", "cid": "blob", "d_used": "int", "d_reserved": "int"},
                 [(bucket, seq, cid, used, held) for (bucket, seq), (cid, used, held) in self.moves.items()],
             )
+
+
+def peek(tx: Transaction, plans: Sequence[BucketPlan], now_us: int) -> dict[str, Bucket]:
+    """The buckets of these plans as they stand, under the caps of the plans; nothing is locked, made or written."""
+    keys = [plan.key for plan in plans]
+    rows = tx.select_in(f"SELECT {_COLUMNS} FROM bucket WHERE key {{}}", keys, "text")
+    known = {row[1]: Bucket(*row) for row in rows}
+    for plan in plans:
+        fresh = Bucket(0, plan.key, int(plan.kind), plan.cap, 0, 0, plan.cap, now_us)
+        bucket = known.setdefault(plan.key, fresh)
+        bucket.cap, bucket.refill_per_s = plan.cap, plan.refill_per_s
+    return known
 
 
 def pack_ids(ids: Sequence[int]) -> bytes:

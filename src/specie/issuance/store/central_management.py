@@ -96,7 +96,7 @@ def list_requests(tx: Transaction, states: Sequence[int], limit: int) -> list[Re
     return [_request(row) for row in rows[:limit]]
 
 
-# SPEC ISSUANCE-9.2.11, ISSUANCE-10.1.6
+# SPEC ISSUANCE-9.2.11, ISSUANCE-10.1.6, ISSUANCE-10.1.8
 def add_requests(tx: Transaction, rows: Sequence[RequestRow]) -> None:
     tx.insert_many("request", _REQUEST_KINDS, [tuple(getattr(r, name) for name in _REQUEST_KINDS) for r in rows])
 
@@ -227,8 +227,15 @@ def expired_credentials(tx: Transaction, before_s: int, limit: int) -> list[Cred
     return [_credential(row) for row in rows]
 
 
-def open_credentials(tx: Transaction) -> list[CredentialRow]:
-    return [_credential(row) for row in tx.all(f"SELECT {_CREDENTIAL} FROM credential WHERE state = 0 ORDER BY cti")]
+def held_credentials(tx: Transaction, after: int) -> list[tuple[CredentialRow, bytes]]:
+    """Reserved credentials, and those used beyond a log position of quota control, each with its request."""
+    names = ", ".join(f"credential.{name}" for name in _CREDENTIAL.split(", "))
+    rows = tx.all(
+        f"SELECT {names}, request.data FROM credential JOIN request ON request.hash = credential.request"
+        " WHERE credential.state = 0 OR (credential.state = 1 AND credential.used_seq > ?) ORDER BY credential.cti",
+        (after,),
+    )
+    return [(_credential(row[:-1]), row[-1]) for row in rows]
 
 
 # SPEC ISSUANCE-10.4.5

@@ -53,6 +53,7 @@ class Journal:
     messages: list[tuple[str, bytes, bytes, int]] = field(default_factory=list)
     """(topic, key, body, at)"""
     rules_changed: bool = False
+    clock_reset: bool = False
 
     # SPEC ISSUANCE-5.5.1, ISSUANCE-5.5.3, ISSUANCE-20.12
     @classmethod
@@ -60,6 +61,11 @@ class Journal:
         """Lock the head and fix the time of the batch."""
         head = read_head(tx, lock=True)
         return cls(tx, head, max(tx.now_us(), head.at_us, head.high_us))
+
+    def reset_clock(self) -> None:
+        """Go back to the clock, but never before the last leaf; the stored latest time follows at `flush`."""
+        self.now_us = max(self.tx.now_us(), self.head.at_us)
+        self.clock_reset = True
 
     @property
     def now_s(self) -> int:
@@ -111,7 +117,7 @@ class Journal:
             )
         if self.messages:
             tx.insert_many("outbox", {"topic": "text", "key": "blob", "body": "blob", "at_us": "int"}, self.messages)
-        if self.leaves or self.rules_changed or self.now_us - head.high_us > SECOND_US:
+        if self.leaves or self.rules_changed or self.clock_reset or self.now_us - head.high_us > SECOND_US:
             tx.run(
                 "UPDATE head SET seq = ?, hash = ?, frontier = ?, at_us = ?, high_us = ?, rules = ? WHERE id = 1",
                 (
@@ -232,6 +238,18 @@ def newest_checkpoint(tx: Transaction) -> tuple[int, bytes, bytes, int] | None:
     """(size, note, root, at_us)"""
     row = tx.one("SELECT size, note, root, at_us FROM checkpoint ORDER BY size DESC LIMIT 1")
     return (row[0], row[1], row[2], row[3]) if row else None
+
+
+def mark_anchored(tx: Transaction, size: int, now_us: int) -> None:
+    """This checkpoint stands on the ledger."""
+    tx.run("UPDATE checkpoint SET anchored = 1 WHERE size = ?", (size,))
+    set_note(tx, "anchored", now_us.to_bytes(8, "big"))
+
+
+def last_anchored_us(tx: Transaction) -> int | None:
+    """When a checkpoint was anchored last."""
+    value = note(tx, "anchored")
+    return None if value is None else int.from_bytes(value, "big")
 
 
 def note(tx: Transaction, name: str) -> bytes | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import attrgetter
 from typing import Any
 
 from specie.kernel.db import Columns, Transaction
 
 
+# SPEC ISSUANCE-8.2
 class UseState(IntEnum):
     """ISSUANCE-8.2. USED becomes SIGNED when the bit's signature is stored; that step is read off the object row."""
 
@@ -18,6 +20,8 @@ class UseState(IntEnum):
     CANCELLED = 4
     TOMBSTONED = 5
     REVOKED = 6
+    HELD = 7
+    """Counted after a restore, its bit unknown (ISSUANCE-17.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ _KINDS: Columns = {
     "closed": "blob",
 }
 _COLUMNS = ", ".join(_KINDS)
+_values_of_use = attrgetter(*_KINDS)
 
 
 def _use(row: tuple[Any, ...]) -> UseRow:
@@ -86,7 +91,7 @@ def uses_by_request(tx: Transaction, digests: Sequence[bytes]) -> dict[bytes, by
 
 # SPEC ISSUANCE-9.2.11, ISSUANCE-5.4.3
 def add_uses(tx: Transaction, rows: Sequence[UseRow]) -> None:
-    tx.insert_many("cred_use", _KINDS, [tuple(getattr(row, name) for name in _KINDS) for row in rows])
+    tx.insert_many("cred_use", _KINDS, list(map(_values_of_use, rows)))
 
 
 # SPEC ISSUANCE-8.5
@@ -97,6 +102,15 @@ def move_use(tx: Transaction, cid: bytes, old: UseState, new: UseState) -> bool:
 def mark_minted(tx: Transaction, cids: Sequence[bytes]) -> None:
     """USED to MINTED for rows that the caller has read in this transaction."""
     tx.update_many("cred_use", {"cid": "blob"}, {"state": "int"}, [(cid, int(UseState.MINTED)) for cid in cids])
+
+
+def give_bit(tx: Transaction, cid: bytes, bit: bytes, seq: int) -> bool:
+    """HELD to USED: the holder has shown the credential again."""
+    changed = tx.run(
+        "UPDATE cred_use SET state = ?, bit = ?, seq = ? WHERE cid = ? AND state = ?",
+        (int(UseState.USED), bit, seq, cid, int(UseState.HELD)),
+    )
+    return changed == 1
 
 
 def close_use(tx: Transaction, cid: bytes, closed: bytes) -> None:
@@ -225,16 +239,19 @@ class CountedRow:
     """Object hash of the leaf."""
 
 
+_COUNTED: Columns = {
+    "seq": "int",
+    "kind": "text",
+    "currency": "text",
+    "issuer": "text",
+    "amount": "int",
+    "object": "blob",
+}
+_values_of_counted = attrgetter(*_COUNTED)
+
+
 def add_counted(tx: Transaction, rows: Sequence[CountedRow]) -> None:
-    kinds: Columns = {
-        "seq": "int",
-        "kind": "text",
-        "currency": "text",
-        "issuer": "text",
-        "amount": "int",
-        "object": "blob",
-    }
-    tx.insert_many("counted", kinds, [tuple(getattr(row, name) for name in kinds) for row in rows])
+    tx.insert_many("counted", _COUNTED, list(map(_values_of_counted, rows)))
 
 
 def counted_since(tx: Transaction, after: int, up_to: int) -> list[CountedRow]:

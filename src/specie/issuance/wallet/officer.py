@@ -8,6 +8,7 @@ from hashlib import sha256
 from specie.issuance.messages.keys import KeyManifest
 from specie.issuance.messages.objects import (
     Approval,
+    ClockReset,
     Decision,
     Pause,
     PauseAction,
@@ -49,6 +50,11 @@ async def freeze(hand: Hand, serial: bytes, reason: str, *, release: bool = Fals
     """`dc-pause` of one unit; a second officer signs the same words."""
     action = PauseAction.RESUME if release else PauseAction.PAUSE
     return await hand.sign(Pause(f"unit:{serial.hex()}", action, reason))
+
+
+async def reset_clock(hand: Hand, system: str, reason: str) -> bytes:
+    """`dc-clock`: a system's stored time back to its clock; a second officer signs the same words."""
+    return await hand.sign(ClockReset(system, reason))
 
 
 async def revoke(hand: Hand, target: bytes, reason: str, *, from_sequence: int | None = None) -> bytes:

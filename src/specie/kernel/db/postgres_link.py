@@ -21,10 +21,14 @@ CONNECT_TIMEOUT_S = 5
 STATEMENTS_PREPARED = 256
 
 _DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+# A statement that was prepared while its table was empty keeps the plan of an empty table, which reads all of it;
+# until the server next looks at the table that takes milliseconds a batch. Our statements go by key.
 _SETUP = b"""
 SELECT set_config('synchronous_commit', 'on', false) FROM (SELECT) AS one
  WHERE current_setting('synchronous_commit') = 'off'
  UNION ALL SELECT set_config('lock_timeout', '10s', false)
+ UNION ALL SELECT set_config('enable_seqscan', 'off', false)
+ UNION ALL SELECT set_config('jit', 'off', false)
  UNION ALL SELECT set_config('idle_in_transaction_session_timeout', '60s', false)
 """
 

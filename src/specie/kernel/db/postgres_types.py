@@ -5,6 +5,7 @@ psycopg's own adapters choose an integer's type by its value: several prepared s
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from struct import Struct
 from typing import Any
 
@@ -33,7 +34,7 @@ class Array:
     __slots__ = ("bound",)
 
     def __init__(self, kind: Kind, values: Sequence[Any]) -> None:
-        elements = b"".join(_ELEMENTS[kind](values))
+        elements = _ELEMENTS[kind](values)
         head = _array_head(1, int(None in values), _ELEMENT_OIDS[kind], len(values), 1)
         self.bound: Bound = (_ARRAY_OIDS[kind], head + elements)
 
@@ -58,19 +59,31 @@ def bind(value: object) -> Bound:
     raise TypeError(f"{type(value).__name__} is no parameter: int, bytes, str or None")
 
 
-def _integer_elements(values: Sequence[int | None]) -> list[bytes]:
-    return [_NULL if value is None else _integer_element(8, value) for value in values]
+def _integer_elements(values: Sequence[int | None]) -> bytes:
+    if None in values:
+        return b"".join([_NULL if value is None else _integer_element(8, value) for value in values])
+    flat: list[Any] = [8] * (2 * len(values))
+    flat[1::2] = values
+    return _integers_struct(len(values)).pack(*flat)
 
 
-def _blob_elements(values: Sequence[bytes | None]) -> list[bytes]:
-    return [_NULL if value is None else _length(len(value)) + value for value in values]
+@lru_cache(maxsize=256)
+def _integers_struct(count: int) -> Struct:
+    return Struct("!" + "iq" * count)
 
 
-def _text_elements(values: Sequence[str | None]) -> list[bytes]:
+def _blob_elements(values: Sequence[bytes | None]) -> bytes:
+    if None not in values and len(sizes := set(map(len, values))) == 1:  # type: ignore[arg-type]
+        head = _length(sizes.pop())
+        return head + head.join(values)  # type: ignore[arg-type]
+    return b"".join([_NULL if value is None else _length(len(value)) + value for value in values])
+
+
+def _text_elements(values: Sequence[str | None]) -> bytes:
     return _blob_elements([None if value is None else value.encode() for value in values])
 
 
-_ELEMENTS: dict[Kind, Callable[[Sequence[Any]], list[bytes]]] = {
+_ELEMENTS: dict[Kind, Callable[[Sequence[Any]], bytes]] = {
     "int": _integer_elements,
     "blob": _blob_elements,
     "text": _text_elements,

@@ -130,14 +130,14 @@ def open_books(desk: Desk, head: Head, tables: dict[str, list[Any]]) -> Books:
     """Decode log, objects, manifests and policies."""
     books = Books(desk, head, tables)
     for row in tables["log"]:
-        leaf = attempt(books, "CHAIN", f"leaf {row.seq} does not decode", lambda row=row: Leaf.decode(row.body))
+        leaf = attempt(books, "CHAIN", f"leaf {row.seq} does not decode", Leaf.decode, row.body)
         if leaf is not None:
             books.leaves.append(leaf)
             books.by_object.setdefault(leaf.object_hash, leaf)
             books.by_previous.setdefault((leaf.event, leaf.previous), []).append(leaf)
     for row in tables["object"]:
         detail = f"object {row.cti.hex()} does not decode"
-        opened = attempt(books, "ROW", detail, lambda row=row: read_payload(KINDS[row.typ], row.payload))
+        opened = attempt(books, "ROW", detail, read_own, row)
         if opened is not None:
             books.said[row.cti] = Said(row, *opened)
     _open_manifests(books)
@@ -145,10 +145,15 @@ def open_books(desk: Desk, head: Head, tables: dict[str, list[Any]]) -> Books:
     return books
 
 
-def attempt(books: Books, name: str, detail: str, work: Callable[[], Any]) -> Any:
+def read_own(row: ObjectRow) -> tuple[Claims, Any]:
+    """Claims and body of an object that this system made."""
+    return read_payload(KINDS[row.typ], row.payload)
+
+
+def attempt(books: Books, name: str, detail: str, work: Callable[..., Any], *args: Any) -> Any:
     """What `work` answers, or None and a difference; stored bytes may be anything."""
     try:
-        return work()
+        return work(*args)
     except (Refused, LookupError, TypeError, ValueError, AttributeError) as error:
         books.fault(name, detail, why=f"{type(error).__name__}: {error}")
         return None
@@ -163,7 +168,11 @@ def _open_manifests(books: Books) -> None:
             books,
             "ROW",
             f"manifest {row.version} does not hold",
-            lambda row=row, current=current: read_manifest(row.data, identity.roots, identity.environment, current),
+            read_manifest,
+            row.data,
+            identity.roots,
+            identity.environment,
+            current,
         )
         if found is None:
             return
@@ -187,7 +196,12 @@ def _open_policies(books: Books) -> None:
             books,
             "ROW",
             f"policy {row.version} does not hold",
-            lambda row=row, keys=keys, book=book, at_s=at_s: read_policy(row.data, keys, identity.roots, book, at_s),
+            read_policy,
+            row.data,
+            keys,
+            identity.roots,
+            book,
+            at_s,
         )
         if found is None:
             return

@@ -100,8 +100,8 @@ def check_entries(books: Books, expected: Expected) -> None:
         )
         sums[entry.bucket][0] += entry.d_used
         sums[entry.bucket][1] += entry.d_reserved
-    for bucket, sequence in moves:
-        books.fault("I2", f"bucket {bucket} has no entry at leaf {sequence}", decided=moves[bucket, sequence])
+    for (bucket, sequence), decided in moves.items():
+        books.fault("I2", f"bucket {bucket} has no entry at leaf {sequence}", decided=decided)
     for row in books.tables["bucket"]:
         used, reserved = sums[row.id]
         books.expect(
@@ -151,8 +151,10 @@ def is_bucket_of(limit: Limit, key: str) -> bool:
         if value
     }
     actual = dict(part.partition("=")[::2] for part in dimensions)
-    return scope == expected and actual.keys() == wanted.keys() and all(
-        wanted[label] in (ANY, value) for label, value in actual.items()
+    return (
+        scope == expected
+        and actual.keys() == wanted.keys()
+        and all(wanted[label] in (ANY, value) for label, value in actual.items())
     )
 
 

@@ -18,7 +18,7 @@ from specie.issuance.messages.claims import Signed
 from specie.issuance.messages.objects import Approval, Decision, Request
 from specie.issuance.protocol.envelope import read_unverified
 from specie.issuance.protocol.keyset import SKEW_S
-from specie.issuance.protocol.policy import tier_of
+from specie.issuance.protocol.policy import check_amount, check_permission, tier_of
 from specie.issuance.protocol.quorum import check_approver, is_reached
 from specie.issuance.store import central_management as store
 from specie.issuance.store import rules as rules_store
@@ -55,7 +55,10 @@ class ApprovalItem:
         admits = row is None
         known = store.approvals_of(batch.tx, body.request_hash)
         if any(each.hash == self.approval.hash for each in known):
-            return Decided("known", len(known))
+            if row is None or row.state != store.RequestState.PENDING or row.until_s < journal.now_s:
+                return Decided("known", len(known))
+            # counted before, but the credential could not be made then (no key, no fresh reserve)
+            return self.count(batch, desk, row, read_unverified(row.data, Request), known)
         if admits:
             return self.admit(batch, known, entry.holder, entry.title, exp)
         assert row is not None
@@ -63,11 +66,19 @@ class ApprovalItem:
         check_approver(entry, request.body, row.iss, [each.person for each in known])
         if row.state != store.RequestState.PENDING:
             raise ApprovalExpired("this request no longer waits for officers")
+        if row.until_s < journal.now_s:
+            late = ApprovalExpired("the officers did not decide in time")
+            return close_request(batch, desk, row, late, "expire")
+        if body.decision == Decision.APPROVE:
+            # under today's rules: a policy may have become tighter while the request waited
+            policies = desk.policy_book(batch.rules).binding(journal.now_us)
+            check_permission(policies, request.body, row.iss)
+            check_amount(policies, request.body)
         self.keep(batch, entry.holder, entry.title, exp)
         if body.decision == Decision.REJECT:
             refusal = ApprovalRejected(body.reason or "an officer rejected the request")
             return close_request(batch, desk, row, refusal, "reject")
-        return self.count(batch, desk, row, request, known, entry.holder, entry.title)
+        return self.count(batch, desk, row, request, store.approvals_of(batch.tx, body.request_hash))
 
     def admit(self, batch: Batch, known: list[store.ApprovalRow], person: str, title: str | None, exp: int) -> Decided:
         """A decision on an enrolment (ISSUANCE-2.2.1), which waits for nothing but its number."""
@@ -98,19 +109,17 @@ class ApprovalItem:
         row: store.RequestRow,
         request: Signed[Request],
         known: list[store.ApprovalRow],
-        person: str,
-        title: str | None,
     ) -> Outcome | Decided:
         """Make the credential as soon as enough persons agree whose approvals are still in force."""
         now_s = batch.journal.now_s
         valid = [each for each in known if each.decision == Decision.APPROVE and each.exp > now_s]
-        titles = {each.person: each.title for each in valid} | {person: title}
+        titles = {each.person: each.title for each in valid}
         policies = desk.policy_book(batch.rules).binding(batch.journal.now_us)
         _, tier = tier_of(policies, request.body)
         if not is_reached(tier, titles):
             return Decided("pending", len(titles))
         batch.buckets.lock([], unpack_ids(row.buckets), batch.journal.now_us)
-        approvals = [each.data for each in valid] + [self.approval.data]
+        approvals = [each.data for each in valid]
         fixed = fix_credential(batch, desk, request, row.buckets, approvals, self.approval.kid)
         store.move_request(
             batch.tx,

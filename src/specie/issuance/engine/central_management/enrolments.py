@@ -72,6 +72,9 @@ class AdmittedManifestItem(ManifestItem):
             enrolled = store.enrolment_by_kid(room.tx, entry.kid)
             if enrolled is None or (enrolled.role, enrolled.holder) != (entry.role, entry.holder):
                 raise ManifestRefused(f"key {entry.kid.hex()} was never enrolled for {entry.holder}")
+            # SPEC ISSUANCE-2.2.2
+            if enrolled.delivered is not None and enrolled.receipt is None:
+                raise ManifestRefused(f"key {entry.kid.hex()} was delivered, and nobody has confirmed that it arrived")
             admitted = [
                 each
                 for each in store.approvals_of(room.tx, enrolled.hash)

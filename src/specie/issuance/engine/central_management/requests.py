@@ -57,9 +57,12 @@ class RequestItem:
 
     request: Signed[Request]
     plans: list[BucketPlan] = field(default_factory=list)
+    planned_under: int = -1
+    """State of the rules that the plans are of."""
 
     def needs(self, rules: rules_store.InForce, now_us: int) -> Needs:
         needs = Needs(request_ctis=[self.request.claims.cti])
+        self.plans, self.planned_under = [], rules.rules
         if rules.book is not None and self.request.body.amount <= AMOUNT_MAX:
             policies = rules.book.binding(now_us)
             if all(self.request.body.currency in policy.currencies for policy in policies):
@@ -107,11 +110,11 @@ class RequestItem:
     def relock(self, batch: Batch, policies: Sequence[Policy]) -> None:
         """A policy or a window may have changed since the batch was planned; then plan again."""
         now_us = batch.journal.now_us
-        if any(p.window_end and p.window_end * 1_000_000 <= now_us for p in self.plans) or not self.plans:
-            self.plans = []
-        if batch.journal.rules_changed or not self.plans:
+        ended = any(plan.window_end and plan.window_end * 1_000_000 <= now_us for plan in self.plans)
+        # SPEC ISSUANCE-20.20
+        if ended or not self.plans or self.planned_under != batch.rules.rules:
             self.plans = plan_buckets(policies, self.request.body, self.request.claims.iss, now_us)
-        batch.buckets.lock([p for p in self.plans if p.key not in batch.buckets.by_key], [], now_us)
+            batch.buckets.plan_again(self.plans, now_us)
 
     # SPEC ISSUANCE-6.2.15, ISSUANCE-6.2.16, ISSUANCE-5.3.2
     def check_room(self, batch: Batch, policies: Sequence[Policy], *, counts: bool) -> None:
@@ -195,7 +198,7 @@ class RequestItem:
         buckets = pack_ids([bucket.id for bucket in touched])
         if tier.persons:
             seq = journal.append("pending", self.request.hash, actor=self.request.kid)
-            until_s = journal.now_s + policies[0].lifetimes.approval_s
+            until_s = journal.now_s + min(policy.lifetimes.approval_s for policy in policies)
             row = self.add_row(batch, store.RequestState.PENDING, tier_index, buckets, until_s=until_s)
             answer: Outcome | Waiting = Waiting(row, tier.persons)
         else:

@@ -15,6 +15,7 @@ from specie.issuance.protocol.policy import BucketPlan, issuer_stock_key, root_k
 from specie.issuance.store import central_management as store
 from specie.issuance.store import rules as rules_store
 from specie.issuance.store.buckets import KEEP_CAP, unpack_ids
+from specie.kernel.errors import Unavailable
 
 
 # SPEC ISSUANCE-5.4.10, ISSUANCE-15.3.1
@@ -119,6 +120,10 @@ class ReturnItem:
         return root_keys_of(self.currency)[0], issuer_stock_key(self.currency, self.issuer)
 
     def decide(self, batch: Batch, desk: Desk) -> bool:
+        known = [batch.credentials.get(cti) for cti, _ in self.credentials]
+        if any(row is not None and row.state == store.CredentialState.OPEN for row in known):
+            # another shard counted it, and its report is still on the way
+            raise Unavailable("the use of a credential has not been reported yet")
         seq = batch.journal.next_seq()
         if not store.add_return(batch.tx, self.reference, self.kind, self.currency, self.issuer, self.amount, seq):
             return False

@@ -7,8 +7,21 @@ from hashlib import sha256
 from typing import Any
 
 from specie.crypto import cose
-from specie.issuance.api import Closed, Granted, Pending, QuotaControl, Quotas, Refusal, Report
-from specie.issuance.engine.central_management import figures
+from specie.issuance.api import (
+    Closed,
+    Delivered,
+    Granted,
+    Held,
+    Order,
+    Pending,
+    QuotaControl,
+    Quotas,
+    Refusal,
+    Report,
+    Traced,
+    Verdict,
+)
+from specie.issuance.engine.central_management import delivery, figures, planning
 from specie.issuance.engine.central_management.approvals import ApprovalItem, Decided
 from specie.issuance.engine.central_management.batch import run_batch
 from specie.issuance.engine.central_management.enrolments import AdmittedManifestItem, EnrolItem
@@ -20,9 +33,11 @@ from specie.issuance.engine.intake import Intake
 from specie.issuance.engine.logbook import Logbook
 from specie.issuance.engine.opening import count_early, open_batch
 from specie.issuance.engine.outcome import Outcome
+from specie.issuance.engine.reaching import RoomWriter
 from specie.issuance.engine.rulebook import OFFICER_ALGORITHMS
 from specie.issuance.engine.rulesdoor import RulesDoor
 from specie.issuance.engine.running import Running
+from specie.issuance.engine.tracing import trace
 from specie.issuance.errors import ApprovalRejected, ChannelMismatch, Denial, UnknownRequest
 from specie.issuance.messages.objects import Approval, Credential, Request
 from specie.issuance.protocol.envelope import open_one
@@ -30,7 +45,8 @@ from specie.issuance.protocol.keyset import public_key
 from specie.issuance.protocol.requests import check_address, check_shape, check_times
 from specie.issuance.store import central_management as store
 from specie.issuance.store.journal import ObjectRow, read_head
-from specie.kernel.db import BatchedWriter, Transaction
+from specie.issuance.store.tracing import at_central_management
+from specie.kernel.db import Transaction
 
 Call = tuple[bytes, str | None]
 
@@ -41,7 +57,7 @@ class CentralManagementEngine:
     def __init__(self, desk: Desk, quota_controls: Mapping[str, QuotaControl]) -> None:
         self.desk = desk
         self.quota_controls = quota_controls
-        self.writer: BatchedWriter[Any, Any] = BatchedWriter(
+        self.writer: RoomWriter[Any, Any] = RoomWriter(
             desk.database,
             lambda tx, items: run_batch(desk, tx, items),
             lane=lane_of,
@@ -264,16 +280,41 @@ class CentralManagementEngine:
         answer: bytes = await self.writer.submit(EnrolItem(data))
         return answer
 
+    # SPEC ISSUANCE-2.2.2
+    async def deliver(self, role: str, holder: str, agreement: bytes, *, peer: str | None = None) -> Delivered:
+        """Make a key for a component and hand it out, sealed, once. Raises ChannelMismatch, Schema, crypto refusals."""
+        delivery.check_component(holder, peer, self.desk.me)
+        made = delivery.make_key(self.desk, role, holder, agreement)
+        answer: Delivered = await self.writer.submit(delivery.DeliverItem(made))
+        return answer
+
+    async def acknowledge(self, receipt: bytes, *, peer: str | None = None) -> None:
+        """The component's receipt. Raises UnknownRequest, IdempotencyMismatch, Schema, BadSignature."""
+        await self.writer.submit(delivery.ReceiptItem(receipt))
+
+    async def plan(self, order: Order, issuer: str) -> list[Verdict]:
+        """What this order would be told, check by check; nothing is stored."""
+        return await planning.plan(self.desk, order, issuer)
+
+    async def trace(self, ident: bytes, *, peer: str | None = None) -> list[Traced]:
+        """All objects of one issue that this system has, for its own operators. Raises ChannelMismatch."""
+        return await trace(self.desk, at_central_management, ident, peer)
+
     async def quotas(self) -> Quotas:
         """Figures of every bucket, and what is held for expired credentials apart."""
         return await figures.quotas(self.desk)
 
-    async def open_credentials(self, *, peer: str | None = None) -> list[tuple[bytes, bytes, int]]:
-        """(cti, hash, iat) of every credential that is reserved, for a quota control after a restore (17.4)."""
+    async def held_credentials(self, after: int, *, peer: str | None = None) -> list[Held]:
+        """What a quota control that was restored must know (ISSUANCE-17.4): its reserved credentials, and those that it
+        reported as used at a log position beyond `after`."""
         if peer is not None and peer not in self.quota_controls:
             raise ChannelMismatch("only a quota control may ask this")
-        rows = await self.desk.database.read(store.open_credentials)
-        return [(row.cti, row.hash, row.iat) for row in rows if row.hash is not None]
+        rows = await self.desk.database.read(lambda tx: store.held_credentials(tx, after))
+        return [
+            Held(row.cti, row.hash, data, row.state == store.CredentialState.CONSUMED)
+            for row, data in rows
+            if row.hash is not None and (peer is None or row.quota_control == peer)
+        ]
 
 
 def lane_of(item: Any) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from specie.issuance.api import Granted, Order, Pending
 from specie.issuance.engine.issuance_system.batch import Batch, Work
-from specie.issuance.errors import Denial
+from specie.issuance.errors import Denial, Schema
 from specie.issuance.messages.claims import Claims
 from specie.issuance.messages.objects import Presentation, Request
 from specie.issuance.messages.wire import Body
@@ -37,6 +37,9 @@ def request_of(order: Order) -> Request:
         ).to_wire()
     )
     check_shape(body)
+    # SPEC ISSUANCE-13.2.2: the owner of units of a ledger is the hash of its address
+    if order.address and sha256(order.address).digest() != order.owner:
+        raise Schema("the owner is not the hash of the address")
     return body
 
 

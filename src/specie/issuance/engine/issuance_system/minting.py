@@ -70,6 +70,7 @@ async def present(engine: IssuanceSystemEngine, rows: Sequence[IssueRow]) -> lis
             fresh.append(held)
         elif isinstance(bit, Denial):
             engine.desk.observer.alarm(bit.chapter, "quota control answered a control bit that does not fit")
+            engine.last_error[row.id] = bit
             fresh.append(row)
         elif bit is not None:
             good.append((row, bit))

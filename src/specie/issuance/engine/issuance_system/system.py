@@ -15,6 +15,7 @@ from specie.issuance.api import (
     QuotaControl,
     Refusal,
     Registry,
+    Traced,
 )
 from specie.issuance.engine.desk import Desk
 from specie.issuance.engine.intake import Intake
@@ -23,13 +24,16 @@ from specie.issuance.engine.issuance_system.asking import ask, create
 from specie.issuance.engine.issuance_system.batch import run_batch
 from specie.issuance.engine.issuance_system.minting import present, register
 from specie.issuance.engine.logbook import Logbook
+from specie.issuance.engine.reaching import RoomWriter
 from specie.issuance.engine.rulesdoor import RulesDoor
+from specie.issuance.engine.tracing import trace
 from specie.issuance.errors import PolicyStale, UnknownRequest, UnknownSerial, refusal_class
 from specie.issuance.messages.objects import Deny, Model, Request
 from specie.issuance.protocol.envelope import read_unverified
 from specie.issuance.store import issuance_system as store
 from specie.issuance.store.issuance_system import IssueRow, IssueState
-from specie.kernel.db import BatchedWriter, Transaction
+from specie.issuance.store.tracing import at_issuance_system
+from specie.kernel.db import Transaction
 from specie.kernel.errors import KeyInProgress, KeyReused, Refused, Unavailable
 
 WAIT_S, WAITS = 2.0, 40
@@ -52,7 +56,7 @@ class IssuanceSystemEngine:
         self.quota_control = quota_control
         self.central_management_id = central_management_id
         self.registries = dict(registries or {})
-        self.writer: BatchedWriter[Any, Any] = BatchedWriter(
+        self.writer: RoomWriter[Any, Any] = RoomWriter(
             desk.database,
             lambda tx, items: run_batch(desk, tx, items),
             lane=lambda item: "",
@@ -188,6 +192,26 @@ class IssuanceSystemEngine:
         if row is None:
             raise UnknownRequest("no issue with this id")
         return self.view(row)
+
+    async def execute(self, ident: bytes) -> IssueView:
+        """Take an issue up again now. Raises KeyInProgress, UnknownRequest, the denial that ended it."""
+        await self._wait_for_first([ident])
+        self.busy.add(ident)
+        try:
+            row = await self.desk.database.read(lambda tx: store.issue(tx, ident))
+            if row is None:
+                raise UnknownRequest("no issue with this id")
+            if row.state not in FINISHED:
+                (row,) = await self.advance([row])
+        finally:
+            self.busy.discard(ident)
+        if row.state == IssueState.DENIED:
+            raise denial_of(row)
+        return self.view(row)
+
+    async def trace(self, ident: bytes, *, peer: str | None = None) -> list[Traced]:
+        """All objects of one issue that this system has, for its own operators. Raises ChannelMismatch."""
+        return await trace(self.desk, at_issuance_system, ident, peer)
 
     async def newest(self, limit: int = 100) -> list[IssueView]:
         """The newest issues."""

@@ -11,6 +11,7 @@ from specie.issuance.engine.desk import Desk
 from specie.issuance.engine.quota_control.uses import Presented
 from specie.issuance.engine.rulebook import OFFICER_ALGORITHMS
 from specie.issuance.errors import (
+    BadSignature,
     CredentialRequestMismatch,
     Denial,
     KeyNotActive,
@@ -26,6 +27,7 @@ from specie.issuance.protocol.envelope import open_many, read_unverified
 from specie.issuance.protocol.keyset import KeySet
 from specie.issuance.protocol.requests import check_address
 from specie.issuance.protocol.units import unit_roots
+from specie.kernel import codec
 
 Secrets = Sequence[tuple[bytes, X25519Secret]]
 
@@ -55,7 +57,10 @@ class Opener:
         sealed = [shown[index].body.sealed for index in places]  # type: ignore[union-attr]
         inner = self.unseal(sealed)
         credentials = open_many(
-            [data or b"" for data in inner], Credential, keys, lambda kid: keys.entry(kid, ("cm:cred",))
+            [data or b"" for data in inner],
+            Credential,
+            keys,
+            lambda kid: keys.verifiable(kid, ("cm:cred",), now_s),
         )
         self._settle(places, inner, credentials, answers, shown, peers, keys, now_s)
         return answers  # type: ignore[return-value]
@@ -100,9 +105,11 @@ class Opener:
                 if data is None:
                     self.desk.observer.alarm("UNSEAL_FAILED", "a sealed credential did not open")
                     raise UnsealFailed("the credential does not open with this system's key")
+                if isinstance(credential, BadSignature | Schema):
+                    check_claimed_time(data, keys)
                 if isinstance(credential, Denial):
                     raise credential
-                self.check_credential(credential, keys, now_s)
+                self.check_credential(credential, keys)
                 check_parties(credential, presentation.claims.iss, peers[index], self.desk.me)
                 good.append((index, credential))
             except Denial as refusal:
@@ -123,11 +130,10 @@ class Opener:
                 answers[index] = refusal
 
     # SPEC ISSUANCE-6.5.4, ISSUANCE-6.5.5, ISSUANCE-6.5.6, ISSUANCE-6.5.7
-    def check_credential(self, credential: Signed[Credential], keys: KeySet, now_s: int) -> None:
-        """Q5: the key was in force when the credential was made, and still counts."""
-        entry = keys.verifiable(credential.kid, ("cm:cred",), now_s)
-        if not entry.nbf <= credential.claims.iat <= entry.signing_until:
-            raise KeyNotActive("the key was not in force when the credential was made")
+    def check_credential(self, credential: Signed[Credential], keys: KeySet) -> None:
+        """Q5: the key was in force when the credential was made; that it still counts was checked as it opened."""
+        entry = keys.entries[credential.kid]
+        check_in_force(entry, credential.claims.iat)
         if entry.holder != credential.claims.iss:
             raise CredentialRequestMismatch("the credential names another system than the owner of its key")
 
@@ -169,3 +175,25 @@ class Opener:
         if any(each.alg not in OFFICER_ALGORITHMS for each in approvals):
             raise CredentialRequestMismatch("an approval has an algorithm that is not allowed")
         return Presented(credential, opened, approvals, root[1], actor)
+
+
+def check_in_force(entry: KeyEntry, iat: int) -> None:
+    """Raises KeyNotActive."""
+    if not entry.nbf <= iat < entry.signing_until:
+        raise KeyNotActive("the key was not in force when the credential was made")
+
+
+# SPEC ISSUANCE-6.5.5, ISSUANCE-6.0.1
+def check_claimed_time(data: bytes, keys: KeySet) -> None:
+    """Q5 comes before Q6 and Q7: where one of those failed, was the key even in force at the iat that is claimed?
+
+    Raises KeyNotActive; says nothing where the payload has no readable iat.
+    """
+    (item,) = cose.parse_sign1_many([data])
+    try:
+        mapping = codec.decode(item.payload, bytes_max=cose.OBJECT_BYTES_MAX)
+    except codec.Malformed:
+        return
+    iat = mapping.get(6) if isinstance(mapping, dict) else None
+    if type(iat) is int:
+        check_in_force(keys.entries[item.kid], iat)

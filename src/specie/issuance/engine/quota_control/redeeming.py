@@ -30,6 +30,8 @@ class Share:
     value: int
     cid: bytes
     """Credential cti of the unit's bit; zero for account money and burns."""
+    shard_amount: int | None = None
+    """Amount of the bit, where a shard signed it: then the value is taken off what the shard was lent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,10 @@ class RedeemItem:
     """Set where account money of this bank is redeemed (ISSUANCE-14.14)."""
 
     def needs(self, rules: rules_store.InForce, now_us: int) -> Needs:
-        cids = sorted({share.cid for share in self.shares if any(share.cid)})
-        if cids:
-            return Needs(cids=cids, bucket_cids=cids)
+        cids = sorted({share.cid for share in self.shares if any(share.cid) and share.shard_amount is None})
+        if cids or any(share.shard_amount is not None for share in self.shares):
+            root = root_keys_of(self.request.body.currency)[0]
+            return Needs(cids=cids, bucket_cids=cids, plans=[BucketPlan(root, root, Kind.STOCK, KEEP_CAP, 0, 0, 0)])
         keys = (
             root_keys_of(self.request.body.currency)[0],
             issuer_stock_key(self.request.body.currency, self.issuer),
@@ -86,12 +89,14 @@ class RedeemItem:
             raise UnitInvalid("the values do not add up to the amount")
         cids = [cid for cid in per_cid if any(cid)]
         before = store.redeemed_sums(tx, cids) if cids else {}
+        shard_amounts = {each.cid: each.shard_amount for each in self.shares if each.shard_amount is not None}
         for cid in cids:
             use = batch.uses.get(cid)
-            if use is None or use.amount < before.get(cid, 0) + per_cid[cid]:
+            issued = shard_amounts.get(cid, use.amount if use is not None else 0)
+            if issued < before.get(cid, 0) + per_cid[cid]:
                 desk.observer.alarm("REDEEMED_BEYOND_ISSUE", "more would be redeemed than a control bit issued")
                 raise UnitInvalid("more would be redeemed than its control bit issued")
-            if use.state == store.UseState.CANCELLED:
+            if use is not None and use.state == store.UseState.CANCELLED:
                 raise UnitInvalid("its control bit was cancelled")
         if not cids:
             stock = batch.buckets.by_key[issuer_stock_key(body.currency, self.issuer)]
@@ -142,7 +147,10 @@ class RedeemItem:
         """Stock buckets fall: those of each credential, or the issuer's and the root's."""
         body, cti = self.request.body, self.request.claims.cti
         for share in self.shares:
-            if any(share.cid):
+            if share.shard_amount is not None:
+                bucket = batch.buckets.by_key[root_keys_of(body.currency)[0]]
+                batch.buckets.move(bucket, seq, cti, bucket.release(share.value))
+            elif any(share.cid):
                 for ident in unpack_ids(batch.uses[share.cid].buckets):
                     bucket = batch.buckets.by_id[ident]
                     batch.buckets.move(bucket, seq, cti, bucket.give_back(share.value))

@@ -12,6 +12,7 @@ from specie.issuance.engine.outcome import Outcome
 from specie.issuance.engine.quota_control.redeeming import RedeemItem, Share
 from specie.issuance.engine.rulebook import OFFICER_ALGORITHMS
 from specie.issuance.errors import (
+    AlgorithmNotAllowed,
     ApprovalsInsufficient,
     BadSignature,
     ChannelMismatch,
@@ -19,6 +20,7 @@ from specie.issuance.errors import (
     NotOwner,
     Schema,
     UnitInvalid,
+    WrongAudience,
 )
 from specie.issuance.messages.claims import Signed
 from specie.issuance.messages.objects import Approval, ControlBit, Decision, RedemptionRequest, Unit
@@ -28,6 +30,9 @@ from specie.issuance.protocol.keyset import KeySet
 from specie.issuance.protocol.policy import OFFLINE
 from specie.issuance.protocol.quorum import check_persons, is_signed
 from specie.issuance.protocol.units import check_unit
+from specie.issuance.store import quota_control as store
+from specie.issuance.store.journal import objects_by_cti
+from specie.kernel.db import Transaction
 from specie.kernel.errors import Refused
 
 if TYPE_CHECKING:
@@ -46,12 +51,36 @@ async def redeem(engine: QuotaControlEngine, parcel: Parcel, peer: str | None) -
     def work() -> RedeemItem:
         return read_parcel(engine, parcel, keys, policy, now_s, peer)
 
-    decided = await engine.writer.submit(await desk.offload(work))
+    try:
+        decided = await answered(engine, parcel.request)
+        if decided is None:
+            decided = await engine.writer.submit(await desk.offload(work))
+    except Denial as refusal:
+        # SPEC ISSUANCE-14.13: evidence for the asker; nothing is stored, since the same bytes may come again
+        await desk.with_evidence("qc:bit", [(refusal, request_hash(parcel))])
+        raise
     assert isinstance(decided, Outcome)
     (answer,) = await engine.finish([decided])
     if isinstance(answer, Exception):
         raise answer
     return answer[0]
+
+
+# SPEC ISSUANCE-14.15
+async def answered(engine: QuotaControlEngine, data: bytes) -> Outcome | None:
+    """The stored receipt of exactly these bytes, whatever has become of keys, units and officers' words since.
+
+    Other bytes under the same id are refused behind the signature check, in the transaction.
+    """
+    request = read_unverified(data, RedemptionRequest)
+
+    def read(tx: Transaction) -> Outcome | None:
+        known = store.redemption(tx, request.claims.iss, request.claims.cti)
+        if known is None or known.hash != request.hash:
+            return None
+        return Outcome(objects_by_cti(tx, [known.receipt])[known.receipt], replayed=True)
+
+    return await engine.desk.database.read(read)
 
 
 def read_parcel(
@@ -71,12 +100,15 @@ def read_parcel(
     issuer = request.claims.aud
     if issuer is None or body.currency not in policy.currencies:
         raise Schema("a redemption names the issuance system whose stock is relieved, and a known currency")
+    # SPEC ISSUANCE-9.4.2
+    if policy.currencies[body.currency].quota_control != engine.desk.me:
+        raise WrongAudience("redemptions go to the quota control that keeps the root bucket")
     check_destruction(parcel, request, keys, now_s)
     if body.units is not None:
         if peer is not None and peer != issuer:
             raise ChannelMismatch("units are redeemed through the system that issued them")
         check_owner_signature(parcel, request)
-        shares = check_units(parcel, request, keys, policy, now_s)
+        shares = check_units(parcel, request, keys, policy, now_s, engine.desk.me)
         return RedeemItem(request, issuer, tuple(shares), engine.central_management)
     return read_reference(engine, parcel, request, keys, policy, now_s)
 
@@ -93,7 +125,7 @@ def read_reference(
     body, rule = request.body, policy.currencies[request.body.currency]
     if request.claims.exp is not None:
         raise Schema("a redemption by reference has no exp")
-    opened = open_one(parcel.request, RedemptionRequest, keys, lambda kid: keys.active(kid, ("bank:reg",), now_s))
+    opened = open_one(parcel.request, RedemptionRequest, keys, lambda kid: keys.verifiable(kid, ("bank:reg",), now_s))
     bank = keys.entries[opened.kid].holder
     if bank != opened.claims.iss or body.reference is None:
         raise BadSignature("the request names another bank than the owner of its key")
@@ -130,20 +162,24 @@ def check_destruction(parcel: Parcel, request: Signed[RedemptionRequest], keys: 
 
 # SPEC ISSUANCE-14.1
 def check_owner_signature(parcel: Parcel, request: Signed[RedemptionRequest]) -> None:
-    """The request is signed by the key whose thumbprint the units name. Raises NotOwner, BadSignature."""
+    """The request is signed by the key whose thumbprint the units name. Raises NotOwner, AlgorithmNotAllowed,
+    BadSignature."""
     try:
         key = cose.parse_key(parcel.owner_key)
     except Refused as error:
         raise NotOwner("the owner's key does not parse") from error
     if cose.key_id_of(parcel.owner_key) != request.kid:
         raise NotOwner("the request is signed by another key than the one shown")
+    # SPEC ISSUANCE-3.3.3
+    if request.alg != cose.EDDSA:
+        raise AlgorithmNotAllowed("owners sign with Ed25519")
     if not is_signed(key.public, request.alg, request.tbs, request.signature):
         raise BadSignature("the owner's signature does not verify")
 
 
 # SPEC ISSUANCE-14.2, ISSUANCE-13.2.12
 def check_units(
-    parcel: Parcel, request: Signed[RedemptionRequest], keys: KeySet, policy: Policy, now_s: int
+    parcel: Parcel, request: Signed[RedemptionRequest], keys: KeySet, policy: Policy, now_s: int, me: str
 ) -> list[Share]:
     """Every unit: issuer's signature, bit's signature, path, owner, serial as asked. Raises UnitInvalid, NotOwner."""
     body = request.body
@@ -167,7 +203,8 @@ def check_units(
             raise NotOwner("a unit belongs to another owner")
         if unit.body.not_after is not None and unit.body.not_after < now_s:
             raise UnitInvalid("a unit is no longer valid")
-        shares.append(Share(serial, unit.body.value, bit.body.credential_cti))
+        shard = bit.body.amount if bit.claims.iss != me else None
+        shares.append(Share(serial, unit.body.value, bit.body.credential_cti, shard))
     return shares
 
 
@@ -179,6 +216,8 @@ def open_bits(opened: Sequence[Signed[Unit] | Denial], keys: KeySet, now_s: int)
     for data, bit in zip(wanted, answers, strict=True):
         if isinstance(bit, Denial):
             raise UnitInvalid(f"the control bit of a unit does not verify: {bit.chapter}")
+        if keys.entries[bit.kid].holder != bit.claims.iss:
+            raise UnitInvalid("the control bit names another system than the owner of its key")
         found[data] = bit
     return found
 

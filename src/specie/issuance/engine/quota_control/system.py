@@ -5,26 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from specie.issuance.api import Bit, Closed, MintNote, Parcel, Quotas, Refusal, Registry
+from specie.issuance.api import (
+    Bit,
+    CentralManagement,
+    Closed,
+    MintNote,
+    Parcel,
+    QuotaControl,
+    Quotas,
+    Refusal,
+    Registry,
+    Solvency,
+    Traced,
+)
 from specie.issuance.engine.central_management import figures
 from specie.issuance.engine.desk import Desk, assemble, keep_signatures
 from specie.issuance.engine.intake import Intake
 from specie.issuance.engine.logbook import Logbook
 from specie.issuance.engine.opening import count_early
 from specie.issuance.engine.outcome import Outcome
-from specie.issuance.engine.quota_control import redemptions, settling, stating
+from specie.issuance.engine.quota_control import leases, redemptions, restoring, settling, solvency, stating
 from specie.issuance.engine.quota_control.batch import Batch, run_batch
 from specie.issuance.engine.quota_control.closing import CloseItem
 from specie.issuance.engine.quota_control.opening import Opener, Secrets
 from specie.issuance.engine.quota_control.uses import UseItem
+from specie.issuance.engine.reaching import RoomWriter
 from specie.issuance.engine.rulebook import OFFICER_ALGORITHMS
 from specie.issuance.engine.rulesdoor import RulesDoor
 from specie.issuance.engine.running import Running
+from specie.issuance.engine.tracing import trace
 from specie.issuance.errors import ChannelMismatch, Denial
 from specie.issuance.messages.objects import Revoke, Used
 from specie.issuance.protocol.envelope import open_one
 from specie.issuance.store.journal import ObjectRow
-from specie.kernel.db import BatchedWriter
+from specie.issuance.store.tracing import at_quota_control
 
 Call = tuple[bytes, str | None]
 
@@ -39,6 +53,7 @@ class SignItem:
         return keep_signatures(batch.tx, self.signed)
 
 
+# SPEC ISSUANCE-1.3.2, ISSUANCE-1.3.3
 class QuotaControlEngine:
     """One quota control.
 
@@ -58,7 +73,7 @@ class QuotaControlEngine:
         self.central_management = central_management
         self.registries = dict(registries or {})
         self.opener = Opener(desk, secrets)
-        self.writer: BatchedWriter[Any, Any] = BatchedWriter(
+        self.writer: RoomWriter[Any, Any] = RoomWriter(
             desk.database,
             lambda tx, items: run_batch(desk, tx, items),
             lane=lane_of,
@@ -66,8 +81,8 @@ class QuotaControlEngine:
             observe=desk.observer.batch,
             batch_max=batch_max,
         )
-        self.log = Logbook(desk)
-        self.rules = RulesDoor(desk, self.writer.submit)
+        self.log = Logbook(desk, reports_to=central_management)
+        self.rules = RulesDoor(desk, self.writer.submit, after_reserve=lambda: solvency.publish(self))
         self._intake: Intake[Call, Bit] = Intake(self._work, batch_max=batch_max)
         self._running = Running()
 
@@ -186,9 +201,39 @@ class QuotaControlEngine:
         """Section 14: the signed `dc-redeem`. The same request again gets the same receipt."""
         return await redemptions.redeem(self, parcel, peer)
 
+    async def take_back(self, central_management: CentralManagement, *, restored: bool) -> int:
+        """Before the first decision after a restore (ISSUANCE-17.4)."""
+        return await restoring.take_back(self, central_management, restored=restored)
+
+    async def lend(self, currency: str, amount: int, *, peer: str | None = None) -> bytes:
+        """A signed `dc-lease` for the shard that asks (ISSUANCE-9.4)."""
+        return await leases.lend(self, currency, amount, peer)
+
+    async def return_lease(self, data: bytes) -> None:
+        """What a shard hands back is free again."""
+        await leases.take_back(self, data)
+
+    async def borrow(self, root: QuotaControl, currency: str, amount: int) -> None:
+        """As a shard: ask the root for quota and take it in."""
+        await leases.hold(self, await root.lend(currency, amount, peer=self.desk.me))
+
+    async def hand_back(self, root: QuotaControl, lease_cti: bytes, currency: str) -> None:
+        """As a shard: give the root what is left of a lease."""
+        data = await leases.hand_back(self, lease_cti, currency)
+        if data is not None:
+            await root.return_lease(data)
+
+    async def trace(self, ident: bytes, *, peer: str | None = None) -> list[Traced]:
+        """All objects of one issue that this system has, for its own operators. Raises ChannelMismatch."""
+        return await trace(self.desk, at_quota_control, ident, peer)
+
     async def quotas(self) -> Quotas:
         """Figures of every bucket."""
         return await figures.quotas(self.desk, with_expired=False)
+
+    async def solvency(self) -> list[Solvency]:
+        """Outstanding against attested reserves, per currency with a reserve rule."""
+        return await solvency.lines(self)
 
     async def supply(self) -> bytes:
         """The newest signed `dc-supply`."""

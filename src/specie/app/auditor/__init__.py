@@ -1,0 +1,1 @@
+"""The independent auditor: reads the three logs, believes no table of theirs, and adds everything up itself."""

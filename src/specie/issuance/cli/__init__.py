@@ -1,0 +1,1 @@
+"""The commands of this room: issue, quota, supply for people; issuance for operators."""
