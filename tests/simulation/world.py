@@ -19,7 +19,7 @@ from specie.issuance.engine.quota_control import QuotaControlEngine
 from specie.issuance.engine.quota_control import chores as qc_chores
 from specie.kernel.clock import SeededRandomness
 from specie.kernel.db.database import InlineDatabase
-from specie.kernel.errors import Unavailable
+from specie.kernel.errors import Refused, Unavailable
 from tests.issuance.house import CM, IS, QC, START_US, KeyRing
 from tests.simulation.disk import Disk, Signer
 from tests.simulation.loop import VirtualLoop
@@ -163,6 +163,7 @@ class World:
     start_us: int = START_US
     randomness: Any = None
     resting: bool = False
+    known_keys: Any = None
 
     def __post_init__(self) -> None:
         self.randomness = SeededRandomness(self.seed * 2 + 1)
@@ -180,7 +181,8 @@ class World:
 
     def _unhandled(self, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        if isinstance(error, Exception):
+        # a refusal that nobody heard, since the caller crashed, is no bug
+        if isinstance(error, Exception) and not isinstance(error, Refused | Unavailable):
             self.bug("a task that nobody waits for", error)
 
     def now_us(self) -> int:
@@ -265,6 +267,10 @@ class World:
         except Exception as error:
             self.bug(f"{life.system} chores", error)
             return False
+
+    def hand(self, holder: str, role: str = "officer") -> Any:
+        """A person's signature."""
+        return self.ring.hand(holder, role, WorldClock(self, "people"), self.randomness)
 
     def remote(self, system: str) -> Any:
         """A system as people reach it."""

@@ -255,6 +255,7 @@ class Built:
         for part in self.parts.values():
             assert part.engine is not None
             await part.check(part.engine)
+        await self._take_back()
         for part in self.parts.values():
             part.begin()
 
@@ -279,6 +280,7 @@ class Built:
             part.chores = lambda engine=part.engine: cm_chores.settle(engine)  # type: ignore[misc]
         else:
             central_management = CentralManagementClient(self._caller("central-management"))
+        self._central_management = central_management
         if "quota-control" in desks:
             self.parts["quota-control"].chores = lambda: qc_chores.settle(
                 self.parts["quota-control"].engine,
@@ -290,6 +292,28 @@ class Built:
                 desks["issuance"], central_management, quota_control, names["central-management"]
             )
             part.chores = lambda engine=part.engine: is_chores.settle(engine)  # type: ignore[misc]
+
+    # SPEC ISSUANCE-17.4
+    async def _take_back(self) -> None:
+        """A quota control whose store was restored counts what others hold of it, before its first decision.
+
+        The operator says so by the file `restored` beside the store; a use that central management knows and the log does
+        not says so too. Raises Unavailable where the file is there and central management does not answer.
+        """
+        part = self.parts.get("quota-control")
+        if part is None or not isinstance(part.engine, QuotaControlEngine):
+            return
+        marker = self.config.data_dir / "quota-control" / "restored"
+        try:
+            count = await part.engine.take_back(self._central_management, restored=marker.exists())
+        except (Refused, Unavailable) as error:
+            if marker.exists():
+                raise
+            part.observer.log.warning("not_asked_after_restore", detail=str(error))
+            return
+        if count:
+            part.observer.alarm("RESTORED", f"{count} credentials were counted after a restore")
+        marker.unlink(missing_ok=True)
 
     def _caller(self, role: str) -> ServiceClient:
         """A client of another process, under this role's own certificate."""
@@ -310,12 +334,16 @@ class Built:
             Router(path="/v1" if self.alone else f"/v1/{role}", route_handlers=part.routes())
             for role, part in self.parts.items()
         ]
-        return create_application(
+        application = create_application(
             title=self.roles[0] if self.alone else "specie",
             routes=routers,
             readiness=self.readiness,
             registry=self.registry,
         )
+        # behind one door all callers are strangers; alone, a system knows them by their certificates
+        application.state.public_door = not self.alone
+        application.state.operators = frozenset({self.config.system(self.roles[0]).id, *self.config.issuance.operators})
+        return application
 
     async def readiness(self) -> dict[str, bool | str]:
         """Every part's checks."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from specie.app.config.model import SYSTEMS, Config
+from specie.app.config.model import Config
 from specie.app.founding import KEYS_FILE, People, add_key, allowed_of, found, is_founded, pinned_roots, system_store
 from specie.app.http.client import TIMEOUT_S, ServiceClient, Unreachable
 from specie.app.http.media_types import COSE
@@ -208,6 +208,37 @@ class Workplace:
     def new_id(self) -> bytes:
         return uuid7(self.clock.now_us(), self.randomness)
 
+    # -- books
+
+    async def audit(self) -> Mapping[str, Any]:
+        """The audit of the stores of this configuration. Raises NotHere where they are somewhere else."""
+        from specie.app.books import audit_books, open_shelves
+
+        self.check_stores()
+        async with open_shelves(self.config, self.clock) as shelves:
+            return await audit_books(self.config, shelves)
+
+    async def bundle(self) -> str:
+        """Everything signed and logged, for the stand-alone verifier. Raises NotHere."""
+        from specie.app.books import bundle_books, open_shelves
+
+        self.check_stores()
+        async with open_shelves(self.config, self.clock) as shelves:
+            return await bundle_books(shelves)
+
+    def has_stores(self) -> bool:
+        """Whether the stores can be opened from here."""
+        from specie.app.books import has_stores
+
+        return (is_founded(self.config) or bool(self.config.root_keys)) and has_stores(self.config)
+
+    def check_stores(self) -> None:
+        """Raises NotHere."""
+        from specie.app.cli.errors import NotHere
+
+        if not self.has_stores():
+            raise NotHere(f"the stores of the three systems are not below {self.config.data_dir}, nor configured")
+
     # -- founding and keys of systems
 
     async def found(self, change: Callable[[Terms], Terms], note: Callable[[str], None]) -> None:
@@ -230,27 +261,3 @@ class Workplace:
         store, holder = system_store(self.config, role), self.system_id(role)
         store.add(kid.hex(), "ed25519", allowed_of(key_role, holder, self.environment), seed, self.randomness)
         return Hand(holder, store, store.uri(kid.hex()), self.clock, self.randomness)
-
-
-def role_of_key(key_role: str) -> str:
-    """Which system has keys of this role. Raises KeyError."""
-    return {"cm": "central-management", "qc": "quota-control", "is": "issuance"}[key_role.partition(":")[0]]
-
-
-def at_data_dir(config: Config, **changes: object) -> Config:
-    """A configuration with other values; the paths of systems follow a new `data_dir`."""
-    return config.model_copy(update=changes)
-
-
-__all__ = [
-    "SYSTEMS",
-    "AlreadyFounded",
-    "Behind",
-    "NotFounded",
-    "PersonUnknown",
-    "Reaching",
-    "Workplace",
-    "at_data_dir",
-    "replace",
-    "role_of_key",
-]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from specie.kernel.db import Transaction
 
+USED_MAX = 2**63 - 1
 _USE = (
     "SELECT seq, cid, request, issuer, currency, amount, unit_root, owner_hash, bit_cti, bit, stock, redeemed, minted,"
     " cancelled FROM use"
@@ -194,23 +195,6 @@ def is_redemption(tx: Transaction, request: bytes) -> bool:
     return tx.one("SELECT seq FROM counted WHERE request = ? AND kind = 'redeem'", (request,)) is not None
 
 
-def totals(tx: Transaction) -> list[tuple[str, str, str, int]]:
-    """(currency, issuer, kind, sum)"""
-    rows = tx.all(
-        "SELECT currency, issuer, kind, CAST(SUM(amount) AS BIGINT) FROM counted GROUP BY currency, issuer, kind"
-        " ORDER BY currency, issuer, kind"
-    )
-    return [(row[0], row[1], row[2], int(row[3])) for row in rows]
-
-
-def minted_totals(tx: Transaction) -> dict[str, int]:
-    """Currency to the sum of the control bits whose units were made."""
-    rows = tx.all(
-        "SELECT currency, CAST(SUM(amount) AS BIGINT) FROM use WHERE minted IS NOT NULL GROUP BY currency"
-    )
-    return {row[0]: int(row[1]) for row in rows}
-
-
 def used(tx: Transaction, keys: Sequence[str]) -> dict[str, int]:
     """What was counted in each bucket so far."""
     rows = tx.select_in("SELECT key, used FROM bucket WHERE key {}", keys, "text") if keys else []
@@ -218,9 +202,11 @@ def used(tx: Transaction, keys: Sequence[str]) -> dict[str, int]:
     return {key: known.get(key, 0) for key in keys}
 
 
-def move(tx: Transaction, key: str, amount: int) -> None:
-    if tx.run("UPDATE bucket SET used = used + ? WHERE key = ?", (amount, key)) == 0:
-        tx.insert_many("bucket", {"key": "text", "used": "int"}, [(key, amount)])
+def set_used(tx: Transaction, key: str, amount: int) -> None:
+    """What a bucket holds now, as far as a column can hold it."""
+    kept = max(-USED_MAX, min(USED_MAX, amount))
+    if tx.run("UPDATE bucket SET used = ? WHERE key = ?", (kept, key)) == 0:
+        tx.insert_many("bucket", {"key": "text", "used": "int"}, [(key, kept)])
 
 
 def add_links(tx: Transaction, rows: Sequence[LinkRow]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from specie.app.config.layers import Loaded
     from specie.app.config.model import Config
     from specie.app.http.client import ServiceClient
+    from specie.app.workplace import Workplace
 
 T = TypeVar("T")
 
@@ -122,6 +123,12 @@ class Terminal:
             server_id=system.id if tls else None,
             timeout_s=self.flags.timeout_s or TIMEOUT_S,
         )
+
+    def workplace(self) -> Workplace:
+        """The systems and the key files that commands of issuance work with. Raises Usage for a bad ``--url``."""
+        from specie.app.workplace import Workplace
+
+        return Workplace(self.config, url=self.flags.url, timeout_s=self.flags.timeout_s)
 
 
 def _print(text: str, stream: TextIO) -> None:

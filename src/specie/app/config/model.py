@@ -95,6 +95,9 @@ class Issuance(Section):
     central_management: CentralManagement = Field(default_factory=CentralManagement)
     quota_control: QuotaControl = Field(default_factory=QuotaControl)
     issuance_system: IssuanceSystem = Field(default_factory=IssuanceSystem)
+    operators: tuple[str, ...] = Field(
+        default=(), description="Names in certificates that may order issues, besides the issuance system's own."
+    )
     root_keys: tuple[str, ...] = Field(
         default=(), description="Public keys (hex, 32 bytes each) that the key manifest must be signed by."
     )

@@ -163,7 +163,7 @@ class Desk:
             by_kid.setdefault(row.kid, []).append(row)
         answer: dict[bytes, bytes] = {}
         for kid, group in by_kid.items():
-            items = [("cose", cose.to_be_signed(row.typ, kid, row.payload), row.cti) for row in group]
+            items = [signing_job(cose.to_be_signed(row.typ, kid, row.payload)) for row in group]
             try:
                 signatures = await self.keys.sign_many(self.key_uri(kid), items)  # type: ignore[arg-type]
             except Unavailable as error:
@@ -180,8 +180,7 @@ class Desk:
         payloads = [payload_of(claims, body) for claims, body in items]
         typs: list[str] = [body.typ for _, body in items]  # type: ignore[attr-defined]
         jobs = [
-            ("cose", cose.to_be_signed(typ, entry.kid, payload), claims.cti)
-            for typ, payload, (claims, _) in zip(typs, payloads, items, strict=True)
+            signing_job(cose.to_be_signed(typ, entry.kid, payload)) for typ, payload in zip(typs, payloads, strict=True)
         ]
         try:
             signatures = await self.keys.sign_many(self.key_uri(entry.kid), jobs)  # type: ignore[arg-type]
@@ -209,6 +208,13 @@ class Desk:
             return
         for (refusal, _), evidence in zip(refusals, signed, strict=True):
             refusal.evidence = evidence
+
+
+# SPEC KMS-6.12
+def signing_job(tbs: bytes) -> tuple[str, bytes, bytes]:
+    """What the keys are asked. The id is of the bytes: an object made again after a crash (same cti, another time) is
+    another request."""
+    return "cose", tbs, sha256(tbs).digest()[:16]
 
 
 def assemble(row: ObjectRow, signature: bytes) -> bytes:

@@ -184,7 +184,7 @@ class Body:
     def from_wire(cls, mapping: Any) -> Self:
         """Check a decoded map field by field. Raises Schema at the first fault."""
         layout = cls.compiled()
-        if not isinstance(mapping, Mapping) or not layout.keys.issuperset(mapping):
+        if not isinstance(mapping, dict) or not layout.keys.issuperset(mapping):
             raise Schema(f"{cls.__name__}: not a map of the known keys")
         values = {}
         for name, key, check, required in layout.entries:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from litestar.types import ASGIApp as Answered
 
 from specie.issuance.client.wire import CBOR, COSE
-from specie.issuance.errors import IdempotencyMismatch, Schema, TooLarge
+from specie.issuance.errors import ChannelMismatch, IdempotencyMismatch, Schema, TooLarge
 from specie.kernel import codec
 
 if TYPE_CHECKING:
@@ -50,6 +50,22 @@ def peer_of(request: Request[Any, Any, Any]) -> str | None:
     """The system of the client's certificate; None where there is no TLS (one machine, environment dev)."""
     peer = request.scope["state"].get("peer")
     return peer if isinstance(peer, str) else None
+
+
+def system_of(request: Request[Any, Any, Any]) -> str | None:
+    """As `peer_of`, for calls between systems: at a public door they need a certificate. Raises ChannelMismatch."""
+    peer = peer_of(request)
+    if peer is None and request.app.state.get("public_door"):
+        raise ChannelMismatch("this call is between systems; it needs the certificate of one")
+    return peer
+
+
+def check_operator(request: Request[Any, Any, Any]) -> None:
+    """Operators' calls come from the system itself or a certificate that its configuration names. Raises
+    ChannelMismatch."""
+    peer, known = peer_of(request), request.app.state.get("operators")
+    if peer is not None and known is not None and peer not in known:
+        raise ChannelMismatch(f"{peer} is no operator of this system")
 
 
 def is_batch(request: Request[Any, Any, Any]) -> bool:
@@ -103,8 +119,10 @@ __all__ = [
     "Answered",
     "answer_json",
     "check_key",
+    "check_operator",
     "is_batch",
     "peer_of",
+    "system_of",
     "unhex",
     "wants_view",
 ]

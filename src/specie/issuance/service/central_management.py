@@ -20,6 +20,7 @@ from specie.issuance.service.answering import (
     check_key,
     is_batch,
     peer_of,
+    system_of,
     unhex,
 )
 from specie.issuance.service.shared import Http, listed, log_routes, number, quotas_route, rules_routes, trace_route
@@ -74,13 +75,13 @@ def request_routes(engine: CentralManagement) -> list[Any]:
     @post("/reports", status_code=200, request_max_body_size=wire.BATCH_BYTES_MAX, opt={"consumes": CBOR})
     async def post_reports(request: Http) -> Answered:
         """Uses, redemptions and cancellations from quota control's outbox."""
-        await engine.report(wire.unpack_reports(await request.body()), peer=peer_of(request))
+        await engine.report(wire.unpack_reports(await request.body()), peer=system_of(request))
         return answer_json({"done": True})
 
     @get("/credentials/held")
     async def get_held(request: Http) -> Answered:
         """Credentials reserved, or used beyond the log position `after`, for a quota control that was restored."""
-        rows = await engine.held_credentials(number(request, "after", 0), peer=peer_of(request))
+        rows = await engine.held_credentials(number(request, "after", 0), peer=system_of(request))
         return Answer(wire.encode([[row.cti, row.hash, row.request, row.used] for row in rows]))
 
     return [post_requests, get_request, get_waiting, post_reports, get_held]
@@ -117,13 +118,13 @@ def key_routes(engine: CentralManagement) -> list[Any]:
         asked = wire.decode(await request.body())
         if not isinstance(asked, list | tuple) or [type(item) for item in asked] != [str, str, bytes]:
             raise Schema("a delivery is asked for by [role, component, X25519 key]")
-        made = await engine.deliver(asked[0], asked[1], asked[2], peer=peer_of(request))
+        made = await engine.deliver(asked[0], asked[1], asked[2], peer=system_of(request))
         return Answer(wire.encode([made.kid, made.enrolment, made.sealed]))
 
     @post("/deliveries/receipts", status_code=200, opt={"consumes": COSE})
     async def post_receipt(request: Http) -> Answered:
         """The delivered key has arrived: the enrolment's words once more, signed by it."""
-        await engine.acknowledge(await request.body(), peer=peer_of(request))
+        await engine.acknowledge(await request.body(), peer=system_of(request))
         return answer_json({"done": True})
 
     return [post_delivery, post_receipt]

@@ -17,7 +17,17 @@ from specie.issuance.errors import Schema
 from specie.issuance.messages.objects import Model
 from specie.issuance.messages.parcel import PARCEL_BYTES_MAX, unpack_parcel
 from specie.issuance.messages.view import view
-from specie.issuance.service.answering import CBOR, COSE, Answer, Answered, answer_json, is_batch, unhex, wants_view
+from specie.issuance.service.answering import (
+    CBOR,
+    COSE,
+    Answer,
+    Answered,
+    answer_json,
+    check_operator,
+    is_batch,
+    unhex,
+    wants_view,
+)
 from specie.issuance.service.shared import Http, listed, log_routes, number, rules_routes, trace_route
 from specie.kernel.amount import parse_minor
 
@@ -127,6 +137,7 @@ def issue_routes(engine: IssuanceSystem, key_of: KeyOf, digits: Digits) -> list[
     @post("/issues", status_code=200, request_max_body_size=wire.BATCH_BYTES_MAX, opt={"consumes": "application/json"})
     async def post_issues(request: Http) -> Answered:
         """Order one issue, or an array of up to 100; the Idempotency-Key header makes it safe to press twice."""
+        check_operator(request)
         caller, key = key_of(request.scope)
         orders, many = read_orders(await request.body(), digits)
         idents = [issue_key(caller, key, place) for place in range(len(orders))]

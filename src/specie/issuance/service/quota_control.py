@@ -22,6 +22,7 @@ from specie.issuance.service.answering import (
     check_key,
     is_batch,
     peer_of,
+    system_of,
     wants_view,
 )
 from specie.issuance.service.shared import Http, log_routes, quotas_route, rules_routes, trace_route
@@ -58,7 +59,7 @@ def bit_routes(engine: QuotaControl) -> list[Any]:
     async def post_minted(request: Http) -> Answered:
         """`dc-minted` notes with the registry's receipts."""
         notes = wire.unpack_notes(await request.body())
-        return Answer(wire.pack_outcomes(await engine.minted(notes, peer=peer_of(request))))
+        return Answer(wire.pack_outcomes(await engine.minted(notes, peer=system_of(request))))
 
     @get("/supply")
     async def get_supply(request: Http) -> Answered:
@@ -81,7 +82,7 @@ def return_routes(engine: QuotaControl) -> list[Any]:
     async def post_tombstones(request: Http) -> Answered:
         """Close credentials unused, or learn that they were used: [[cti, hash], ...] from central management."""
         pairs = wire.unpack_pairs(await request.body())
-        return Answer(wire.pack_closed(await engine.tombstones(pairs, peer=peer_of(request))))
+        return Answer(wire.pack_closed(await engine.tombstones(pairs, peer=system_of(request))))
 
     @post("/revocations", status_code=200, opt={"consumes": COSE})
     async def post_revocation(request: Http) -> Answered:
@@ -95,7 +96,7 @@ def return_routes(engine: QuotaControl) -> list[Any]:
         pair = wire.decode(await request.body())
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(item, bytes) for item in pair):
             raise Schema("a cancellation is an array of two byte strings")
-        await engine.cancel(pair[0], pair[1], peer=peer_of(request))
+        await engine.cancel(pair[0], pair[1], peer=system_of(request))
         return answer_json({"done": True})
 
     @post("/redemptions", status_code=200, request_max_body_size=PARCEL_BYTES_MAX, opt={"consumes": CBOR})
@@ -110,7 +111,7 @@ def return_routes(engine: QuotaControl) -> list[Any]:
         pair = wire.decode(await request.body())
         if not isinstance(pair, list | tuple) or len(pair) != 2:
             raise Schema("a lease is asked for by [currency, minor units]")
-        return Answer(await engine.lend(currency(pair[0]), minor_units(pair[1]), peer=peer_of(request)), COSE)
+        return Answer(await engine.lend(currency(pair[0]), minor_units(pair[1]), peer=system_of(request)), COSE)
 
     @post("/returned-leases", status_code=200, opt={"consumes": COSE})
     async def post_returned_lease(request: Http) -> Answered:

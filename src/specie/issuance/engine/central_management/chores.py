@@ -74,12 +74,12 @@ async def sign_leftovers(engine: CentralManagementEngine) -> int:
 
     rows = await engine.desk.database.read(read)
     ready = [await refix(engine, row) for row in rows]
-    await engine.finish([Outcome(row) for row in ready])
+    await engine.finish([Outcome(row) for row in ready if row is not None])
     return len(rows)
 
 
-async def refix(engine: CentralManagementEngine, old: ObjectRow) -> ObjectRow:
-    """The row itself, or its words fixed anew where its key no longer signs."""
+async def refix(engine: CentralManagementEngine, old: ObjectRow) -> ObjectRow | None:
+    """The row itself, or its words fixed anew where its key no longer signs; None where it has gone."""
     desk = engine.desk
     keys = desk.key_set(await desk.current())
     now_s = desk.now_s()
@@ -91,13 +91,16 @@ async def refix(engine: CentralManagementEngine, old: ObjectRow) -> ObjectRow:
     signer = keys.signer("cm:cred", desk.me, now_s)
     exp = None if claims.exp is None else now_s + claims.exp - claims.iat
     nbf = None if claims.nbf is None else now_s
-    fresh = Claims(claims.iss, now_s, desk.new_cti(), claims.aud, exp, nbf)
+    # a refusal keeps its id: the row of its request names it
+    cti = desk.new_cti() if kind is Credential else claims.cti
+    fresh = Claims(claims.iss, now_s, cti, claims.aud, exp, nbf)
     credential = None
     if isinstance(body, Credential):
         body, credential = await rooted(engine, old, fresh, body)
     payload = codec.encode(fresh.to_wire(body))
     new = ObjectRow(fresh.cti, old.typ, signer.kid, payload, tbs_hash(old.typ, signer.kid, payload), None)
-    return new if await engine.writer.submit(RefixItem(old, new, credential)) else old
+    stands: ObjectRow | None = await engine.writer.submit(RefixItem(old, new, credential))
+    return stands
 
 
 async def rooted(

@@ -9,7 +9,7 @@ from specie.issuance.engine.central_management.batch import Batch, Needs
 from specie.issuance.engine.desk import Desk, keep_signatures
 from specie.issuance.store import central_management as store
 from specie.issuance.store import rules as rules_store
-from specie.issuance.store.journal import ObjectRow, refix_object
+from specie.issuance.store.journal import ObjectRow, objects_by_cti, refix_object
 from specie.kernel.db import Transaction
 
 
@@ -54,13 +54,16 @@ class RefixItem:
     def needs(self, rules: rules_store.InForce, now_us: int) -> Needs:
         return Needs()
 
-    def decide(self, batch: Batch, desk: Desk) -> bool:
-        if not refix_object(batch.tx, self.old.cti, self.new):
-            return False
+    def decide(self, batch: Batch, desk: Desk) -> ObjectRow | None:
+        """The row that stands now; None where it has gone."""
+        if not refix_object(batch.tx, self.old, self.new):
+            # signed meanwhile, or fixed anew by a commit whose answer was lost
+            found = objects_by_cti(batch.tx, [self.new.cti, self.old.cti])
+            return found.get(self.new.cti, found.get(self.old.cti))
         if self.credential is not None:
             store.replace_credential(batch.tx, self.old.cti, self.credential)
         batch.journal.append("refixed", self.new.hash, self.old.hash)
-        return True
+        return self.new
 
 
 def unsealed(tx: Transaction, limit: int) -> list[bytes]:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from specie.issuance.api import Granted, Order, Pending
 from specie.issuance.engine.issuance_system.batch import Batch, Work
-from specie.issuance.errors import Denial, Schema
+from specie.issuance.errors import Denial, KeyNotActive, KeyRevoked, RequestExpired, Schema, UnknownRequest
 from specie.issuance.messages.claims import Claims
 from specie.issuance.messages.objects import Presentation, Request
 from specie.issuance.messages.wire import Body
 from specie.issuance.protocol.requests import REQUEST_LIFETIME_S, check_shape
 from specie.issuance.store import issuance_system as store
 from specie.issuance.store.issuance_system import IssueRow, IssueState
-from specie.kernel.errors import Refused
+from specie.kernel.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
     from specie.issuance.engine.issuance_system.system import IssuanceSystemEngine
@@ -92,10 +92,7 @@ async def ask(engine: IssuanceSystemEngine, rows: Sequence[IssueRow]) -> list[Is
     """Send requests (again, the same bytes), and turn answers into states. Unavailable leaves a row where it is."""
     if not rows:
         return []
-    desk = engine.desk
-    answers: list[Any] = list(
-        await engine.central_management.submit_requests([row.request for row in rows], peer=desk.me)
-    )
+    answers = await answers_for(engine, rows)
     granted = [index for index, answer in enumerate(answers) if isinstance(answer, Granted)]
     shown = await present_objects(engine, [answers[index] for index in granted])
     moved: dict[int, IssueRow] = {}
@@ -120,6 +117,31 @@ async def ask(engine: IssuanceSystemEngine, rows: Sequence[IssueRow]) -> list[Is
     for index, answer in enumerate(answers):
         engine.last_error[rows[index].id] = answer if isinstance(answer, Exception) else None
     return fresh
+
+
+LATE = (RequestExpired, KeyNotActive, KeyRevoked)
+"""What the same bytes are told when they come again too late, whatever became of them the first time."""
+
+
+# SPEC ISSUANCE-6.1.2, ISSUANCE-20.19
+async def answers_for(engine: IssuanceSystemEngine, rows: Sequence[IssueRow]) -> list[Any]:
+    """Send what is new; ask what has become of the rest, since officers may take longer than a request lives."""
+    me, central_management = engine.desk.me, engine.central_management
+    new = [index for index, row in enumerate(rows) if row.state == IssueState.NEW]
+    sent = await central_management.submit_requests([rows[index].request for index in new], peer=me) if new else ()
+    answers: list[Any] = [None] * len(rows)
+    for index, answer in zip(new, sent, strict=True):
+        answers[index] = answer
+    for index, row in enumerate(rows):
+        if answers[index] is not None and not isinstance(answers[index], LATE):
+            continue
+        try:
+            answers[index] = await central_management.request_answer(row.cti, peer=me)
+        except UnknownRequest as refusal:
+            answers[index] = answers[index] or refusal
+        except (Refused, Unavailable) as error:
+            answers[index] = error
+    return answers
 
 
 def denied(row: IssueRow, refusal: Refused) -> IssueRow:

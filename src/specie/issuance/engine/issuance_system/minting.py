@@ -19,10 +19,12 @@ from specie.issuance.errors import (
     CredentialExpired,
     CredentialRevoked,
     Denial,
+    KeyNotActive,
+    KeyRevoked,
     WrongAudience,
 )
 from specie.issuance.messages.claims import Claims, Signed
-from specie.issuance.messages.objects import AccountOrder, ControlBit, Minted, Model, Request
+from specie.issuance.messages.objects import AccountOrder, ControlBit, Minted, Model, Presentation, Request
 from specie.issuance.messages.wire import Body
 from specie.issuance.protocol.envelope import open_many, read_unverified
 from specie.issuance.protocol.policy import OFFLINE
@@ -56,8 +58,7 @@ async def present(engine: IssuanceSystemEngine, rows: Sequence[IssueRow]) -> lis
     """Steps 4 to 6 for a batch of credentialed issues; a refusal in real time leaves the row where it is."""
     if not rows:
         return []
-    shown = [row.presentation or b"" for row in rows]
-    answers: list[Any] = list(await engine.quota_control.control_bits(shown, peer=engine.desk.me))
+    answers = await answers_for(engine, rows)
     bits = [answer.bit if isinstance(answer, Bit) else None for answer in answers]
     checked = await check_bits(engine, rows, bits)
     fresh: list[IssueRow] = []
@@ -82,6 +83,26 @@ async def present(engine: IssuanceSystemEngine, rows: Sequence[IssueRow]) -> lis
         return fresh
     minted = {row.id: row for row in await mint(engine, good)}
     return [minted.get(row.id, row) for row in fresh]
+
+
+# SPEC ISSUANCE-20.19, ISSUANCE-21.11
+async def answers_for(engine: IssuanceSystemEngine, rows: Sequence[IssueRow]) -> list[Any]:
+    """Show the credentials; one whose presentation was signed by a key that has stopped since is presented anew."""
+    control_bits, me = engine.quota_control.control_bits, engine.desk.me
+    answers: list[Any] = list(await control_bits([row.presentation or b"" for row in rows], peer=me))
+    old = [index for index, answer in enumerate(answers) if isinstance(answer, KeyNotActive | KeyRevoked)]
+    if not old:
+        return answers
+    now_s = engine.desk.now_s()
+    items: list[tuple[Claims, Body]] = []
+    for index in old:
+        before = read_unverified(rows[index].presentation or b"", Presentation)
+        claims = Claims(iss=me, aud=before.claims.aud, iat=now_s, cti=engine.desk.new_cti())
+        items.append((claims, before.body))
+    again = await control_bits(await engine.desk.sign_now("is:req", items), peer=me)
+    for index, answer in zip(old, again, strict=True):
+        answers[index] = answer
+    return answers
 
 
 def cti_of(bit: bytes) -> bytes:

@@ -33,6 +33,8 @@ class SupplyItem:
         if head.seq == 0 or (newest is not None and not rows):
             return None
         state = state.after(rows, head.seq)
+        if not state.totals:
+            return None  # a statement names at least one currency (annex A)
         journal_store.set_note(tx, "supply", state.encode())
         root = merkle.Frontier.decode(head.frontier, head.seq).root
         body = Supply(head.seq, root, state.totals, supply_root(state.issued.root(), state.returned.root()))

@@ -72,8 +72,8 @@ class UseItem:
         self.plans, self.planned_under = [], rules.rules
         if rules.book is not None:
             policies = rules.book.binding(now_us)
-            if all(shown.request.body.currency in policy.currencies for policy in policies):
-                self.plans = plan_buckets(policies, shown.request.body, shown.request.claims.iss, now_us)
+            if all([shown.request.body.currency in policy.currencies for policy in policies]):
+                self.plans = rules.book.plan(policies, shown.request.body, shown.request.claims.iss, now_us)
                 needs.plans = self.plans
         return needs
 
@@ -102,7 +102,7 @@ class UseItem:
         known = desk.policy_book(batch.rules).by_number(body.policy_version)
         if known is None or known.hash != body.policy_hash:
             raise PolicyStale(f"policy {body.policy_version} is not known here")
-        if body.policy_version < max(policy.oldest_accepted for policy in policies):
+        if body.policy_version < max([policy.oldest_accepted for policy in policies]):
             raise PolicyStale(f"policy {body.policy_version} is no longer accepted")
         check_permission(policies, request.body, body.issuer)
         check_amount(policies, request.body)
@@ -164,7 +164,7 @@ class UseItem:
     def relock(self, batch: Batch, policies: Sequence[Policy]) -> None:
         """Plan again where a window ended or a rule changed since the batch was planned."""
         now_us = batch.journal.now_us
-        ended = any(plan.window_end and plan.window_end * 1_000_000 <= now_us for plan in self.plans)
+        ended = any([0 < plan.window_end * 1_000_000 <= now_us for plan in self.plans])
         # SPEC ISSUANCE-20.20
         if ended or not self.plans or self.planned_under != batch.rules.rules:
             self.plans = plan_buckets(policies, self.shown.request.body, self.shown.request.claims.iss, now_us)
@@ -218,7 +218,7 @@ class UseItem:
             iss=desk.me,
             aud=body.issuer,
             iat=journal.now_s,
-            exp=journal.now_s + min(policy.lifetimes.bit_s for policy in policies),
+            exp=journal.now_s + min([policy.lifetimes.bit_s for policy in policies]),
             cti=desk.new_cti(),
         )
         # SPEC ISSUANCE-13.1.1
