@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import Result, at_least, figure, main
 from presenting import Presenter
 
-from specie.app.build import Part
+from specie.app.build import Part, apply_founding
 from specie.app.config.model import Config
 from specie.app.telemetry import new_registry
 from specie.issuance.engine.quota_control import QuotaControlEngine
@@ -40,7 +40,7 @@ class Core:
         keys = await self.part.agreement_keys()
         engine = QuotaControlEngine(desk, keys, self.central_management, batch_max=self.batch_max)
         self.part.engine = engine
-        await self.part.check(engine)
+        await apply_founding(self.part.config, engine)
         return engine
 
     async def rate(self, engine: QuotaControlEngine, shown: list[bytes], submitters: int) -> float:

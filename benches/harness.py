@@ -1,6 +1,6 @@
 """What all benches share: the form of their output, the machine they ran on, load in a closed and in an open loop.
 
-    {"bench", "commit", "machine": {…}, "results": {key: {"value", "unit", "bar", "ok", "compared_with"}}}
+{"bench", "commit", "machine": {…}, "results": {key: {"value", "unit", "bar", "ok", "compared_with"}}}
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def machine() -> dict[str, Any]:
     model = ""
     info = Path("/proc/cpuinfo")
     if info.exists():
-        model = next((line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line), "")
+        model = next(
+            (line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line), ""
+        )
     return {
         "processor": model or platform.processor(),
         "cores": os.cpu_count(),
@@ -92,7 +94,10 @@ def commit() -> str:
     try:
         name = subprocess.run(
             ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
-            cwd=ROOT, capture_output=True, text=True, check=True,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
@@ -101,12 +106,17 @@ def commit() -> str:
 
 def report(bench: str, results: dict[str, Result], before: dict[str, Any]) -> int:
     """Print the one JSON document; the exit status. before: `machine()` as the bench began."""
-    print(json.dumps({
-        "bench": bench,
-        "commit": commit(),
-        "machine": before,
-        "results": {key: asdict(result) for key, result in results.items()},
-    }, indent=2))
+    print(
+        json.dumps(
+            {
+                "bench": bench,
+                "commit": commit(),
+                "machine": before,
+                "results": {key: asdict(result) for key, result in results.items()},
+            },
+            indent=2,
+        )
+    )
     return 0 if all(result.ok for result in results.values()) else 1
 
 

@@ -83,9 +83,7 @@ class Presenter:
             [
                 (
                     Claims(cm, now_s, cti, qc, now_s + 600, now_s),
-                    Credential(
-                        data, sha256(data).digest(), issuer, "XTS", amount, 0, 1, self.policy_hash, (), root[0]
-                    ),
+                    Credential(data, sha256(data).digest(), issuer, "XTS", amount, 0, 1, self.policy_hash, (), root[0]),
                 )
                 for data, cti, root in zip(asked, ctis, roots, strict=True)
             ],
@@ -97,8 +95,5 @@ class Presenter:
         return await self.sign(
             "issuance",
             "is:req",
-            [
-                (Claims(issuer, now_s, self.new_cti(), qc), Presentation(each, sha256(each).digest()))
-                for each in sealed
-            ],
+            [(Claims(issuer, now_s, self.new_cti(), qc), Presentation(each, sha256(each).digest())) for each in sealed],
         )

@@ -25,17 +25,19 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import IO, Any
 
+from specie.app.books import audit_books, open_shelves
 from specie.app.build import TIMEOUT_S
 from specie.app.config.model import SYSTEMS, Config
-from specie.app.founding import People, default_terms, found, pinned_roots, system_store
+from specie.app.founding import People, default_terms, found
 from specie.app.http.client import ServiceClient
 from specie.app.tls import TlsFiles, client_context
-from specie.issuance.engine.desk import Desk, Identity
+from specie.app.workplace import Behind
+from specie.issuance.client.calling import Caller
 from specie.issuance.wallet.founding import Terms
 from specie.kernel.clock import SystemClock, SystemRandomness
-from specie.kernel.db import Database, open_database
 
 CM, QC, IS = ROLES = tuple(SYSTEMS)
+UP = "up"
 START_S, STOP_S = 30.0, 30.0
 PORTS = range(18_000, 32_000)
 """Below the range that systems take the ports of outgoing connections from."""
@@ -67,8 +69,8 @@ def make_config(folder: Path, databases: Mapping[str, str] | None = None, *, tls
     systems: dict[str, Any] = {}
     for role, name in SYSTEMS.items():
         systems[name] = {"listen_port": free_port(), "tls": tls, "database": (databases or {}).get(role, "")}
-    config = Config.model_validate({"data_dir": folder, "issuance": systems})
-    ports = [config.system(role).listen_port for role in ROLES]
+    config = Config.model_validate({"data_dir": folder, "issuance": systems, "gateway": {"listen_port": free_port()}})
+    ports = [config.gateway.listen_port, *(config.system(role).listen_port for role in ROLES)]
     return config if len(set(ports)) == len(ports) else make_config(folder, databases, tls=tls)
 
 
@@ -88,7 +90,7 @@ def wide_terms(config: Config) -> Terms:
 class Service:
     """One process."""
 
-    role: str
+    command: tuple[str, ...]
     environment: Mapping[str, str]
     log_path: Path
     process: subprocess.Popen[bytes] | None = None
@@ -99,7 +101,7 @@ class Service:
         """Start it; `Services.wait_ready` says when it answers."""
         self._log = self.log_path.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCH, "serve", self.role],
+            [sys.executable, "-c", LAUNCH, *self.command],
             cwd=self.log_path.parent,
             env=dict(self.environment),
             stdin=subprocess.DEVNULL,
@@ -141,18 +143,22 @@ class Services:
         self.config = config
         folder = config.data_dir / "logs"
         folder.mkdir(exist_ok=True)
-        self.by_role = {role: Service(role, environment_of(config), folder / f"{role}.log") for role in ROLES}
+        self.by_role = {
+            role: Service(("serve", role), environment_of(config), folder / f"{role}.log") for role in ROLES
+        }
 
     def __enter__(self) -> Services:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        for service in self.by_role.values():
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for role, service in self.by_role.items():
             service.end(signal.SIGKILL)
+            if kind is not None:
+                print(f"--- log of {role}\n{service.log()[-6000:]}", file=sys.stderr)
 
     def start(self, *roles: str, wait: bool = True) -> None:
         """Start roles (all of them without an argument) and wait until they are ready. Raises NotReady."""
-        for role in roles or ROLES:
+        for role in roles or self.by_role:
             self.by_role[role].start()
         if wait:
             self.wait_ready(*roles)
@@ -160,7 +166,7 @@ class Services:
     def wait_ready(self, *roles: str, limit_s: float = START_S) -> None:
         """Raises NotReady with the end of the log."""
         until = time.monotonic() + limit_s
-        for role in roles or ROLES:
+        for role in roles or self.by_role:
             while not self.is_ready(role):
                 service = self.by_role[role]
                 if service.ends_within(0.02) or time.monotonic() > until:
@@ -175,21 +181,26 @@ class Services:
 
     def probe(self, role: str, path: str) -> int:
         """The status of a GET, on a connection of its own. Raises OSError, HTTPException."""
-        system = self.config.system(role)
+        port, files = self.address(role)
         connection: HTTPConnection
-        if system.tls is None:
-            connection = HTTPConnection("127.0.0.1", system.listen_port, timeout=2)
+        if files is None:
+            connection = HTTPConnection("127.0.0.1", port, timeout=2)
         else:
-            connection = HTTPSConnection("localhost", system.listen_port, timeout=2, context=context_of(system.tls))
+            connection = HTTPSConnection("localhost", port, timeout=2, context=context_of(files))
         try:
             connection.request("GET", path)
             return connection.getresponse().status
         finally:
             connection.close()
 
+    def address(self, role: str) -> tuple[int, TlsFiles | None]:
+        """Its port, and the certificates that reach it."""
+        system = self.config.system(role)
+        return system.listen_port, system.tls
+
     def stop(self, *roles: str) -> list[int]:
         """SIGTERM and wait; the exit statuses."""
-        return [self.by_role[role].end(signal.SIGTERM) for role in roles or ROLES]
+        return [self.by_role[role].end(signal.SIGTERM) for role in roles or self.by_role]
 
     def kill(self, role: str) -> None:
         """SIGKILL: nothing is finished or flushed."""
@@ -202,6 +213,18 @@ class Services:
 
     def log(self, role: str) -> str:
         return self.by_role[role].log()
+
+
+class Together(Services):
+    """All roles in one process behind one door: `specie up`."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        port, log = config.gateway.listen_port, config.data_dir / "logs" / "up.log"
+        self.by_role = {UP: Service(("up", "--port", str(port)), environment_of(config), log)}
+
+    def address(self, role: str) -> tuple[int, TlsFiles | None]:
+        return self.config.gateway.listen_port, None
 
 
 _contexts: dict[TlsFiles, ssl.SSLContext] = {}
@@ -238,8 +261,20 @@ class Deployment:
     services: Services
     clients: list[ServiceClient] = field(default_factory=list)
 
+    def caller(self, role: str, acting_as: str | None = None, **options: Any) -> Caller:
+        """What the clients of the room want: the service itself, or its paths behind the one door."""
+        made = self.client(role, acting_as, **options)
+        return Behind(made, role) if self.is_together else made
+
+    @property
+    def is_together(self) -> bool:
+        return isinstance(self.services, Together)
+
     def client(self, role: str, acting_as: str | None = None, **options: Any) -> ServiceClient:
         """A client of a service, under the certificate of another system (else its own)."""
+        if self.is_together:
+            self.clients.append(ServiceClient(f"http://127.0.0.1:{self.config.gateway.listen_port}", **options))
+            return self.clients[-1]
         system = self.config.system(role)
         tls = self.config.system(acting_as or role).tls
         options.setdefault("timeout_s", TIMEOUT_S)
@@ -258,25 +293,26 @@ class Deployment:
             await client.close()
         self.clients.clear()
 
-    def desk(self, role: str) -> Desk:
-        """A desk over the stored books of one system, for an audit beside the services."""
-        system = self.config.system(role)
-        store = system_store(self.config, role)
-        identity = Identity(system.id, self.config.environment, pinned_roots(self.config))
-        database: Database = open_database(system.database, SystemClock())
-        return Desk(
-            identity, database, store, lambda kid: store.uri(kid.hex()), SystemClock(), SystemRandomness()
-        )
+    async def audit(self) -> Mapping[str, Any]:
+        """The audit of the three stores, as JSON; the services may be at work or not."""
+        async with open_shelves(self.config, SystemClock()) as shelves:
+            return await audit_books(self.config, shelves)
 
 
 async def make_deployment(
-    folder: Path, databases: Mapping[str, str] | None = None, *, tls: bool = True, terms: Terms | None = None
+    folder: Path,
+    databases: Mapping[str, str] | None = None,
+    *,
+    tls: bool = True,
+    terms: Terms | None = None,
+    together: bool = False,
 ) -> Deployment:
-    """Found a deployment in a folder; nothing runs yet."""
+    """Found a deployment in a folder; nothing runs yet. terms: `wide_terms` without. together: all in one process."""
     config = make_config(folder, databases, tls=tls)
     clock, randomness = SystemClock(), SystemRandomness()
     await found(config, clock, randomness, terms or wide_terms(config))
-    return Deployment(config, People(config, clock, randomness), Services(config))
+    services = Together(config) if together else Services(config)
+    return Deployment(config, People(config, clock, randomness), services)
 
 
 async def owner_of(deployment: Deployment, name: str = "alice") -> bytes:
@@ -298,4 +334,3 @@ def issue_body(owner: bytes, value: str = "150.00", **changes: Any) -> dict[str,
             {"value": "10.00", "count": 1},
         ]
     return body | changes
-

@@ -76,7 +76,7 @@ SCHEMAS = {
     "dc-tomb": "1i 2h 3u",
     "dc-minted": "1i 2h ?3b",
     "dc-cancel": "1i 2h ?3b",
-    "dc-redreq": "1c 2a ?3B ?4b 5t",
+    "dc-redreq": "1c 2a ?3I ?4b 5t",
     "dc-redeem": "1h 2c 3a 4u",
     "dc-reserve": "1c 2u 3u",
     "dc-revoke": "1b ?2u 3t",
@@ -84,7 +84,7 @@ SCHEMAS = {
     "dc-supply": "1u 2h 3S 4h",
     "dc-keys": "1t 2u 3h 4K ?5u",
 }
-ENTRY = "1i 2b 3t 4t 5u 6u 7u 8u ?9u ?10t"
+ENTRY = "1i 2b 3t 4t 5u 6u 7u 8u ?9u ?10t ?11s"
 LEAF = "1u 2u 3t 4h 5h 6i"
 
 
@@ -237,6 +237,7 @@ RULES = {
     "h": partial(is_sized, 32),
     "H": partial(is_list, partial(is_sized, 32)),
     "i": partial(is_sized, 16),
+    "I": partial(is_list, partial(is_sized, 16), least=1),
     "K": partial(is_list, lambda v: isinstance(v, dict), least=1),
     "m": lambda v: isinstance(v, dict),
     "n": lambda v: type(v) is int and 1 <= v <= 1000,
@@ -490,8 +491,6 @@ class Book:
         self.index[obj.kind, "signed", obj.hashes[0]].append(obj)
         if obj.kind in ("unit", "acct") and len(obj.body[4]) != 32:
             self.add(parse(obj.body[4], "bit"))
-        for data in obj.body.get(3, []) if obj.kind == "redreq" else []:
-            self.add(parse(data, "unit"))
 
     def find(self, kind: str, by: str, value: object) -> list[Obj]:
         """Objects by cti, by the first field of the body, or by one of their hashes (bytes, signed)."""
@@ -738,6 +737,13 @@ def check_output(book: Book, obj: Obj) -> None:
     need(root == bit.body[7], "UNIT_INVALID", "the path does not lead to the bit's root")
 
 
+def units_of(book: Book, ask: Obj) -> list[Obj]:
+    """The units that a redemption names by their serials."""
+    found = [book.find("unit", "cti", serial) for serial in ask.body.get(3, [])]
+    need(all(found), "UNKNOWN_SERIAL", f"a unit of {ask} was not handed in")
+    return [units[0] for units in found]
+
+
 def check_rest(book: Book, obj: Obj) -> None:
     """Kinds that stand beside an issue: signature, and what they say of a bit that is here."""
     check_object(book, obj)
@@ -750,7 +756,7 @@ def check_rest(book: Book, obj: Obj) -> None:
     if obj.kind in ("tomb", "redeem"):
         check_logged(book, obj)
     if obj.kind == "redreq":
-        units = [parse(data, "unit") for data in obj.body.get(3, [])]
+        units = units_of(book, obj)
         for unit in units:
             check_output(book, unit)
             need(unit.body[3] == obj.signatures[0][1], "NOT_OWNER", str(unit))
@@ -854,12 +860,11 @@ def check_logged(book: Book, obj: Obj) -> None:
     if not book.complete and not book.leaves.get(system):
         return
     found = book.leaves_of(system, obj.hashes[0])
-    if not found and obj.kind == "tomb":  # ISSUANCE-10.4.6: the answer to a call for a revoked credential
-        names = {h for r in book.find("revoke", "first", obj.body[1]) for h in r.hashes}
-        event, found = "revoke", [x for x in book.leaves_of(system, *names) if x[1] == obj.body[3]]
+    if obj.kind == "tomb" and found and found[0][3] == "revoke":
+        event = "revoke"  # ISSUANCE-12.3.1: an officer closed it; the leaf names the dc-revoke as the step before
     need(len(found) == 1, "NOT_LOGGED", f"in {len(found)} leaves of {system}")
     leaf = origin = found[0]
-    while origin[3] == "refix":  # ISSUANCE-12.1.5: fixed anew under another key; the first leaf keeps the place
+    while origin[3] == "refixed":  # ISSUANCE-12.1.5: fixed anew under another key; the first leaf keeps the place
         earlier = [x for x in book.leaves_of(system, origin[5]) if x[1] < origin[1]]
         need(len(earlier) == 1, "NOT_LOGGED", "the leaf that it replaces is missing")
         origin = earlier[0]
@@ -886,8 +891,7 @@ def check_links(book: Book) -> None:
     systems = {receipt.claims[1] for receipt in book.objects["redeem"]}
     for ask in book.objects["redreq"]:
         if any(book.leaves_after(system, "redeem", h) for system in systems for h in ask.hashes):
-            units = [u for data in ask.body.get(3, []) for u in book.find("unit", "bytes", sha256(data))]
-            for ref in [unit.claims[7] for unit in units] or [ask.body.get(4, b"")]:
+            for ref in ask.body.get(3) or [ask.body.get(4, b"")]:
                 seen["ALREADY_REDEEMED", "reference", ref].add(ask.hashes)
     for (code, name, key), objects in seen.items():
         with book.judging(f"{name} {key.hex()}"):
@@ -909,7 +913,7 @@ def leaf_value(book: Book, system: str, leaf: dict) -> tuple[str, str, int] | No
     if leaf[3] not in ("use", "redeem", "cancel"):
         return None
     kind, name, place = {"use": "bit"}.get(leaf[3], leaf[3]), leaf[4], leaf[1]
-    while again := [x for x in book.leaves_after(system, "refix", name) if x[1] > place]:
+    while again := [x for x in book.leaves_after(system, "refixed", name) if x[1] > place]:
         name, place = again[0][4], again[0][1]
     found = book.named(kind, name)
     need(found, "SUPPLY_INCOMPLETE", f"the {kind} of leaf {leaf[1]} is not here")
@@ -941,12 +945,12 @@ def check_supply(book: Book, system: str, roots: dict[int, bytes]) -> None:
         waiting[statement.body[1]].append(statement)
     sums: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     trees = Tree(join_sum, (0, sha256())), Tree(join_sum, (0, sha256()))
-    for data, leaf in [(b"", {1: 0, 3: ""}), *book.leaves[system]]:
+    for leaf in [{1: 0, 3: ""}, *(leaf for _, leaf in book.leaves[system])]:
         with book.judging(f"supply of {system}"):
             if value := leaf_value(book, system, leaf):
                 (currency, issuer, amount), side = value, int(leaf[3] != "use")
                 sums[currency][issuer][side] += amount
-                trees[side].push((amount, sha256(b"\x00", data)))
+                trees[side].push((amount, sha256(b"\x00", leaf[4])))
                 issued, back = sums[currency][issuer]
                 need(back <= issued, "SUPPLY_SUM", f"leaf {leaf[1]}: more back than {issuer} issued")
         for statement in waiting.pop(leaf[1], []):
@@ -978,14 +982,14 @@ def sum_proof_fields(record: dict) -> tuple:
 def check_sum_proof(book: Book, record: dict) -> None:
     """A holder's proof that his bit or redemption is counted in a statement. Spec: ISSUANCE-15.4.2."""
     system, size, index, count, amount, side, path, other = sum_proof_fields(record)
-    root = root_of_path(join_sum, (amount, sha256(b"\x00", record["data"])), index, count, path)
+    leaf = check_fields(decode(record["data"]), LEAF)
+    root = root_of_path(join_sum, (amount, sha256(b"\x00", leaf[4])), index, count, path)
     both = (root, other) if side == 0 else (other, root)
     stated = [s for s in book.objects["supply"] if s.claims[1] == system and s.body[1] == size]
     stated = [s for s in stated if s.body[4] == sha256(b"\x04", *map(pack, both))]
     need(stated, "SUPPLY_ROOT", f"no statement of {system} over {size} leaves has this root")
     for i in (0, 1):
         need(sum(row[i] for row in stated[0].body[3].values()) == both[i][0], "SUPPLY_SUM", "totals")
-    leaf = check_fields(decode(record["data"]), LEAF)
     value = leaf_value(book, system, leaf)
     need(
         value and value[2] == amount and side == (leaf[3] != "use"),

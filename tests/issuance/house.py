@@ -220,7 +220,8 @@ def open_stores(folder: Path | None, clock: Clock) -> dict[str, Database]:
 
 def make_house(ring: KeyRing, **changes: object) -> House:
     """A house in memory, with its own clock."""
-    clock = ManualClock(START_US)
+    clock = changes.get("clock") or ManualClock(START_US)
+    assert isinstance(clock, ManualClock)
     values: dict[str, object] = {
         "ring": ring,
         "databases": open_stores(None, clock),

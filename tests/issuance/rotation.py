@@ -66,7 +66,7 @@ async def revoke_key(house: House, holder: str, role: str, from_sequence: int) -
     """The next manifest says that this key was stolen from that log position on."""
 
     def change(entry: KeyEntry) -> KeyEntry:
-        if (entry.holder, entry.role) != (holder, role) or entry.status == 3:
+        if entry.kid != house.ring.kids[holder, role]:
             return entry
         return replace(entry, status=3, compromised_from=from_sequence)
 

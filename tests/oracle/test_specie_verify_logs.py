@@ -50,7 +50,7 @@ DISHONEST: dict[str, tuple[set[str], Callable[[World], object]]] = {
     "tombstone not logged": ({"NOT_LOGGED"}, edit(3, f4=bytes(32))),
     "redemption not logged": ({"NOT_LOGGED"}, edit(5, f4=bytes(32))),
     "bit logged twice": ({"NOT_LOGGED"}, lambda made: made.bodies["qc"].append(again(made, 1))),
-    "refix of nothing": ({"NOT_LOGGED"}, edit(1, f3="refix", f5=bytes(32))),
+    "refix of nothing": ({"NOT_LOGGED"}, edit(1, f3="refixed", f5=bytes(32))),
     "leaf with more": ({"SCHEMA"}, edit(2, f7=1)),
 }
 
@@ -79,7 +79,8 @@ def test_a_tombstone_may_stand_on_a_revocation(verify: Verifier, whole: bool) ->
     revoke = made.put("revoke", cose.sign1("dc-revoke", claims, seed_of("officer-ann")))
     made.tombstone(cred)
     made.bodies["qc"].pop()
-    made.leaf("qc", "revoke", cose.sha256(revoke) if whole else bytes(32))
+    tomb = cose.object_hash(bytes.fromhex(of(made.records, "tomb")[0]["hex"]))
+    made.leaf("qc", "revoke", tomb if whole else bytes(32), cose.sha256(revoke))
     assert verify.codes("bundle", made.bundle()) == (set() if whole else {"NOT_LOGGED"})
 
 
@@ -186,7 +187,7 @@ def test_a_sum_proof_is_held_to_the_figures_and_to_the_object(verify: Verifier) 
     kept = [r for r in made.records if r["kind"] in ("bit", "supply")]
     assert verify.codes("supply", [*made.key_records(), *kept, proof]) == {"SUPPLY_SUM"}
     made.records, made.sides, made.figures["XTS"] = [], (made.sides[0][:0], []), [31, 0, {"is:a": [31, 0]}]
-    made.sides[0].extend([sumtree.leaf(11, bodies[0]), sumtree.leaf(20, bodies[1])])
+    made.sides[0].extend([sumtree.leaf(11, log.object_of(bodies[0])), sumtree.leaf(20, log.object_of(bodies[1]))])
     proof = made.sum_proof(0, 0, bodies[0])
     made.supply()
     kept = [*kept[:2], *of(made.records, "supply")]

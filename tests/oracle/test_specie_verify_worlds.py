@@ -125,7 +125,7 @@ def test_a_bit_that_was_fixed_anew_counts_once(verify: Verifier) -> None:
     parsed = objects.parse(first)
     fields = {"iss": "qc", "iat": world.T + 50, "exp": world.T + 1000, "cti": made.cti(), "seq": 1}
     second = made.put("bit", objects.control_bit(cred, seed_of("qc:bit"), **fields))
-    made.leaf("qc", "refix", cose.object_hash(second), cose.object_hash(first))
+    made.leaf("qc", "refixed", cose.object_hash(second), cose.object_hash(first))
     made.supply()
     assert parsed.body[4] == 70
     assert verify.codes("bundle", made.bundle()) == set()

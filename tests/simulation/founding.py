@@ -88,7 +88,9 @@ def drawn_policy(rng: random.Random, online: bool) -> Policy:
     policy = first_policy("dev", terms(**more), START_US // 1_000_000)
     limits = [
         Limit("total-supply", Kind.STOCK, rng.choice((900_000, 3_000_000, 10_000_000)), CURRENCY),
-        Limit("daily", Kind.WINDOW, rng.choice((400_000, 2_000_000)), CURRENCY, ANY, window="day", zone="Europe/Zurich"),
+        Limit(
+            "daily", Kind.WINDOW, rng.choice((400_000, 2_000_000)), CURRENCY, ANY, window="day", zone="Europe/Zurich"
+        ),
         Limit("hourly", Kind.COUNT, rng.choice((8, 1000)), CURRENCY, ANY, window="hour"),
     ]
     if rng.random() < 0.5:
@@ -127,9 +129,7 @@ def open_registries(world: Any) -> dict[str, Any]:
         except RuntimeError:
             return world.known_keys
 
-    hands = {
-        name: world.hand(*key) for name, key in ((BANK, (BANK, "bank:reg")), (CHAIN, ("ledger", "owner")))
-    }
+    hands = {name: world.hand(*key) for name, key in ((BANK, (BANK, "bank:reg")), (CHAIN, ("ledger", "owner")))}
     return {
         BANK: BankBooks(BANK, hands[BANK], public_of(ring(), (BANK, "bank:reg")), known, BankReceipt),
         CHAIN: LedgerBooks(CHAIN, hands[CHAIN], public_of(ring(), ("ledger", "owner")), known, LedgerReceipt),

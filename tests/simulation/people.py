@@ -57,7 +57,7 @@ class People:
     async def order(self) -> None:
         """An operator asks for money, and asks again under the same key where nobody answers."""
         rng, world = self.world.rng, self.world
-        amount = rng.choice((1_000, 15_000, 60_000, 100_000, 100_001, 300_000, 500_000, 650_000))
+        amount = rng.choice((1_000, 2_500, 15_000, 15_000, 60_000, 100_000, 100_001, 300_000, 650_000))
         account = self.online and rng.random() < 0.3
         order = Order(
             CURRENCY,
@@ -66,7 +66,7 @@ class People:
             f"{BANK}/acct-{rng.randrange(3)}".encode() if account else world.ring.kids["alice", "owner"],
             None if account else denominations(rng, amount),
             rng.choice(("retail", "wholesale")),
-            operator=rng.choice((None, "olga", "mina")),
+            operator=rng.choice(("olga", "olga", "mina", None)),
         )
         key = world.randomness.bytes(16)
         self.issues[key] = order
@@ -82,16 +82,17 @@ class People:
         both = [self.insist("issue", ask) for _ in range(2 if rng.random() < 0.2 else 1)]
         for answer in await asyncio.gather(*both):
             self.heard(key, answer)
+        await self.collect(key)
 
     def heard(self, key: bytes, answer: Any) -> None:
         said = answer.state if isinstance(answer, IssueView) else getattr(answer, "code", answer)
         self.world.note("operator", f"{key.hex()[:8]}: {said}")
 
-    async def collect(self) -> None:
+    async def collect(self, key: bytes | None = None) -> None:
         """An owner is handed the units of a released issue."""
         if not self.issues:
             return
-        key = self.world.rng.choice(list(self.issues))
+        key = key or self.world.rng.choice(list(self.issues))
         units = await self.insist("units", lambda: self.world.remote(IS).units(key))
         if isinstance(units, list) and units:
             before = self.units.setdefault(key, units)
@@ -248,6 +249,12 @@ class People:
         step_s = rng.choice((-7200, -61, -31, -5, 5, 31, 61, 700, 7200))
         world.offset_us[system] += step_s * 1_000_000
         world.note(system, f"clock steps by {step_s} s")
+
+    async def leap(self) -> None:
+        """Long enough for requests, credentials, control bits or approvals to run out while they are under way."""
+        step_s = self.world.rng.choice((300, 700, 1300, 4000))
+        self.world.start_us += step_s * 1_000_000
+        self.world.note("world", f"{step_s} s later")
 
     async def lose_keys(self) -> None:
         """The keys of a system are away for a while."""

@@ -29,11 +29,12 @@ ACTS = {
     "rotate": 1,
     "witness": 2,
     "step_clock": 1,
+    "leap": 1,
     "lose_keys": 1,
     "cut": 1,
     "pull_plug": 1,
 }
-WAITS_S = (0, 120, 700, 700, 1300, 3700)
+WAITS_S = (0, 700, 1300, 3700)
 """Longer than what lives: requests, credentials, control bits, approvals."""
 STUCK = {
     CM: "SELECT 'credential', cti FROM credential WHERE state = 0 UNION ALL"
@@ -127,10 +128,10 @@ async def heal(world: World, people: People, acts: list[Any]) -> None:
     world.faults.heal()
     world.cut.clear()
     world.keyless.clear()
-    ahead_us = max(0, *world.offset_us.values())
-    world.start_us += ahead_us
-    world.offset_us.update(dict.fromkeys(world.offset_us, 0))
     await asyncio.gather(*acts)
+    # the right time is none before what any system has seen
+    world.start_us += max(0, *world.offset_us.values())
+    world.offset_us.update(dict.fromkeys(world.offset_us, 0))
     for scope, digest in people.pauses:
         await people.resume(scope, digest)
     world.resting = True
@@ -139,18 +140,18 @@ async def heal(world: World, people: People, acts: list[Any]) -> None:
     await asyncio.sleep(10.0)
     for wait_s in WAITS_S:
         await asyncio.sleep(wait_s)
-        await settle(world)
+        await settle(world, 2 if wait_s == WAITS_S[-1] else 1)
 
 
-async def settle(world: World) -> None:
-    """Chores of all systems, round after round, until a round changes nothing."""
+async def settle(world: World, enough: int) -> None:
+    """Chores of all systems, round after round, until some rounds in a row change nothing."""
     quiet = 0
     for _ in range(ROUNDS_MAX):
         before = [size_of(world, system) for system in SYSTEMS]
         done = [await world.chores_once(life) for life in world.lives.values() if isinstance(life, Life)]
         await asyncio.sleep(3.0)
         quiet = quiet + 1 if all(done) and before == [size_of(world, system) for system in SYSTEMS] else 0
-        if quiet == 2:
+        if quiet == enough:
             return
     world.faulty.append("the systems do not come to rest")
 

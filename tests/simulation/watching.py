@@ -105,13 +105,13 @@ def _account_of_cm(tx: Transaction) -> tuple[dict[str, tuple[int, int]], set[byt
     return {row[0]: (row[1], row[2]) for row in rows}, applied, ends  # type: ignore[arg-type]
 
 
-def _account_of_qc(
-    tx: Transaction, applied: set[bytes]
-) -> tuple[dict[str, int], dict[str, int], dict[bytes, int]]:
+def _account_of_qc(tx: Transaction, applied: set[bytes]) -> tuple[dict[str, int], dict[str, int], dict[bytes, int]]:
     rows = tx.all(f"SELECT key, used FROM bucket WHERE kind IN ({STOCK}, {LIFETIME})")
     sent = tx.all("SELECT receipt, seq FROM redemption")
     late = {seq for receipt, seq in sent if receipt not in applied}
-    cancelled = tx.all("SELECT key, cid FROM outbox JOIN cred_use ON cred_use.cid = outbox.key WHERE substr(topic, 1, 7) = 'cancel:'")
+    cancelled = tx.all(
+        "SELECT key, cid FROM outbox JOIN cred_use ON cred_use.cid = outbox.key WHERE substr(topic, 1, 7) = 'cancel:'"
+    )
     gone = {cid for key, cid in cancelled if key not in applied}
     t: dict[str, int] = {}
     for key, seq, cid, d_used in tx.all(

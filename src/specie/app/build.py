@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Router
 
-from specie.app.config.model import SYSTEMS, Config, SystemSettings
+from specie.app.auditor.composing import open_auditor, seen_by_auditor
+from specie.app.auditor.part import AuditorPart
+from specie.app.config.model import AUDITOR, SYSTEMS, Config, SystemSettings
 from specie.app.founding import KEYS_FILE, POLICY_FILE, found, is_founded, pinned_roots, system_store
 from specie.app.http.application import create_application
 from specie.app.http.client import ServiceClient
@@ -18,6 +20,7 @@ from specie.app.observing import MetricsObserver
 from specie.app.telemetry import new_registry
 from specie.issuance import store as store_package
 from specie.issuance.client import CentralManagementClient, QuotaControlClient
+from specie.issuance.client.calling import LogClient
 from specie.issuance.engine.central_management import CentralManagementEngine
 from specie.issuance.engine.central_management import chores as cm_chores
 from specie.issuance.engine.desk import Desk, Identity
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from specie.crypto.x25519 import X25519Secret
-    from specie.issuance.api import CentralManagement, QuotaControl
+    from specie.issuance.api import CentralManagement, Log, QuotaControl
 
 MIGRATIONS = Path(store_package.__file__).parent / "migrations"
 CHORES_EVERY_S = 0.25
@@ -91,10 +94,15 @@ class Part:
                 found_keys.append((bytes.fromhex(name), await self.keystore.agreement_key(uri)))
         return found_keys[::-1]
 
-    async def check(self, engine: Engine) -> None:
-        """What must hold before the first decision: the rules of founding, and the log that was witnessed."""
+    # SPEC ISSUANCE-17.3
+    async def check(self, engine: Engine, auditor: AuditorPart | None = None) -> None:
+        """What must hold before the first decision: the rules of founding, and the log that was witnessed.
+
+        auditor: the one of this process; without it the configured one is asked, if it answers.
+        """
         witnessed = self.witness_file()
         await engine.log.check_witnessed(witnessed.read_bytes() if witnessed.exists() else None)
+        await engine.log.check_witnessed(await seen_by_auditor(self.config, self.role, auditor))
         await apply_founding(self.config, engine)
 
     def witness_file(self) -> Path:
@@ -235,6 +243,7 @@ class Built:
         self.roles = tuple(roles)
         self.registry = new_registry()
         self.parts: dict[str, Part] = {}
+        self.auditor: AuditorPart | None = None
         self._callers: list[ServiceClient] = []
 
     @property
@@ -248,16 +257,22 @@ class Built:
             await found(self.config, self.clock, SystemRandomness())
         desks = {}
         for role in self.roles:
+            if role == AUDITOR:
+                continue
             part = Part(self.config, role, new_registry() if not self.alone else self.registry, self.clock)
             self.parts[role] = part
             desks[role] = await part.open()
-        await self._engines(desks)
+        if desks:
+            await self._engines(desks)
+        self.auditor = await open_auditor(self.config, self.roles, self._log_of, self.registry, self.clock)
         for part in self.parts.values():
             assert part.engine is not None
-            await part.check(part.engine)
+            await part.check(part.engine, self.auditor)
         await self._take_back()
         for part in self.parts.values():
             part.begin()
+        if self.auditor is not None:
+            self.auditor.begin()
 
     async def _engines(self, desks: Mapping[str, Desk]) -> None:
         """Hand each system an engine of its neighbour where that is here, else a client."""
@@ -315,6 +330,11 @@ class Built:
             part.observer.alarm("RESTORED", f"{count} credentials were counted after a restore")
         marker.unlink(missing_ok=True)
 
+    def _log_of(self, role: str) -> Log:
+        """A system's log: here, or in another process."""
+        engine = self.parts[role].engine if role in self.parts else None
+        return engine.log if engine is not None else LogClient(self._caller(role))
+
     def _caller(self, role: str) -> ServiceClient:
         """A client of another process, under this role's own certificate."""
         target, own = self.config.system(role), self.config.system(self.roles[0])
@@ -334,6 +354,8 @@ class Built:
             Router(path="/v1" if self.alone else f"/v1/{role}", route_handlers=part.routes())
             for role, part in self.parts.items()
         ]
+        if self.auditor is not None:
+            routers.append(Router(path="/v1", route_handlers=self.auditor.routes()))
         application = create_application(
             title=self.roles[0] if self.alone else "specie",
             routes=routers,
@@ -343,6 +365,7 @@ class Built:
         # behind one door all callers are strangers; alone, a system knows them by their certificates
         application.state.public_door = not self.alone
         application.state.operators = frozenset({self.config.system(self.roles[0]).id, *self.config.issuance.operators})
+        application.state.auditors = frozenset({self.config.auditor.id})
         return application
 
     async def readiness(self) -> dict[str, bool | str]:
@@ -351,10 +374,14 @@ class Built:
         for role, part in self.parts.items():
             for name, value in (await part.readiness()).items():
                 answer[name if self.alone else f"{role}.{name}"] = value
+        for name, value in (await self.auditor.readiness()).items() if self.auditor is not None else ():
+            answer[name if self.alone else f"{AUDITOR}.{name}"] = value
         return answer
 
     async def stop(self) -> None:
         """Close every part."""
+        if self.auditor is not None:
+            await self.auditor.close()
         for part in reversed(list(self.parts.values())):
             await part.close()
         for caller in self._callers:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specie.app.config.errors import ValueInvalid
-from specie.app.config.model import SYSTEMS, Config
+from specie.app.config.model import AUDITOR, SERVED, SYSTEMS, Config
 from specie.app.config.secrets import read_private
 from specie.app.tls import Authority
 from specie.crypto import cose
@@ -57,6 +57,11 @@ ALLOWED = {
 def scrypt_n(config: Config) -> int:
     """A sandbox opens its key files faster; its passphrases lie beside them anyway."""
     return SCRYPT_N_DEV if config.environment == "dev" else SCRYPT_N
+
+
+def cosigned_kinds(config: Config) -> tuple[str, ...]:
+    """What the auditor's witness key signs: cosignatures on the checkpoints of the three logs, and nothing else."""
+    return tuple(f"cosign:specie/{config.environment}/{config.system(role).id}" for role in SYSTEMS)
 
 
 def allowed_of(role: str, system: str, environment: str) -> tuple[str, ...]:
@@ -185,9 +190,9 @@ async def found(
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     people = People(config, clock, randomness)
     holdings = make_keys(config, people, randomness, note)
-    note("certificates of the three systems")
+    note("certificates of the three systems and the auditor")
     authority = Authority.create(config.data_dir / "ca", clock)
-    for role in SYSTEMS:
+    for role in SERVED:
         system = config.system(role)
         if system.tls is not None:
             authority.issue(system.id, system.tls.certificate.parent, clock)
@@ -218,4 +223,10 @@ def make_keys(config: Config, people: People, randomness: Randomness, note: Call
         for key_role, algorithm in roles.items():
             _, key = add_key(store, algorithm, allowed_of(key_role, system.id, config.environment), randomness)
             holdings.append(Holding(key, key_role, system.id))
+    # SPEC ISSUANCE-15.2.1, ISSUANCE-15.6.1: it can cosign what it has seen, and sign nothing that counts
+    auditor = config.system(AUDITOR)
+    if not auditor.passphrase_file.exists() and auditor.passphrase is None:
+        write_private(auditor.passphrase_file, secrets.token_urlsafe(24).encode() + b"\n")
+    _, key = add_key(system_store(config, AUDITOR), "ed25519", (*cosigned_kinds(config), "dc-enrol"), randomness)
+    holdings.append(Holding(key, "witness", auditor.id))
     return holdings

@@ -1,4 +1,4 @@
-"""Where commands of issuance work: the systems as they are reached from here, and the key files of this installation."""
+"""Where commands of issuance work: the systems as they are reached from here, and this installation's key files."""
 
 from __future__ import annotations
 

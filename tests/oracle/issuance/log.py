@@ -20,6 +20,12 @@ def body(seq: int, at: int, event: str, named: bytes, previous: bytes = NO_HASH,
     return encode({1: seq, 2: at, 3: event, 4: named, 5: previous, 6: kid})
 
 
+def object_of(data: bytes) -> bytes:
+    """The object hash that a leaf body names."""
+    (at,) = [place for place in range(len(data)) if data[place : place + 3] == b"\x04\x58\x20"][:1]
+    return data[at + 3 : at + 35]
+
+
 def chain(bodies: Iterable[bytes]) -> list[bytes]:
     """hash_i = SHA-256(0x02 || hash_(i-1) || leaf_i), beginning at 32 zero bytes."""
     hashes, last = [], NO_HASH

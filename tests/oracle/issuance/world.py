@@ -92,7 +92,7 @@ class World:
         row = self.figures.setdefault(currency, [0, 0, {}])
         row[side] += amount
         row[2].setdefault(issuer, [0, 0])[side] += amount
-        self.sides[side].append(sumtree.leaf(amount, body))
+        self.sides[side].append(sumtree.leaf(amount, log.object_of(body)))
 
     def manifests(self, signers: tuple[str, ...] = ("root-1", "root-2")) -> list[bytes]:
         """Version 1 with the first three keys, version 2 with all."""
@@ -179,7 +179,7 @@ class World:
     def redeem(self, units: list[bytes], owner_name: str) -> None:
         """The owner of units gives them back."""
         total = sum(objects.parse(u).body[2] for u in units)
-        asked = {1: "XTS", 2: total, 3: units, 5: "iban"}
+        asked = {1: "XTS", 2: total, 3: [objects.parse(u).claims[7] for u in units], 5: "iban"}
         claims = objects.payload("alice", T + 8, self.cti(), asked, aud="is:a")
         self._receipt(self.put("redreq", cose.sign1("dc-redreq", claims, seed_of(owner_name))), total)
 

@@ -1,4 +1,4 @@
-"""What follows from the logs: uses, units, what came back, buckets counted anew, open links. SQL of the auditor, too."""
+"""What follows from the logs: uses, units, what came back, buckets counted anew, open links. SQL, too."""
 
 from __future__ import annotations
 

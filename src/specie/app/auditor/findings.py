@@ -56,7 +56,7 @@ class Finding:
     subject: str
     """What it is about; with code and system it is unique."""
     detail: str
-    emergency: bool
+    emergency: int
     evidence: bytes
     found_us: int
     resolved_us: int | None
@@ -69,7 +69,7 @@ class Finding:
             "subject": self.subject,
             "meaning": (EMERGENCIES | OPEN)[self.code],
             "detail": self.detail,
-            "emergency": self.emergency,
+            "emergency": bool(self.emergency),
             "evidence": self.evidence.hex(),
             "found_at": self.found_us // 1_000_000,
             "resolved_at": None if self.resolved_us is None else self.resolved_us // 1_000_000,
@@ -128,7 +128,7 @@ def listed(tx: Transaction, after: int = 0, limit: int = 500) -> list[Finding]:
         " WHERE id > ? ORDER BY id LIMIT ?",
         (after, limit),
     )
-    return [Finding(*row[:5], bool(row[5]), *row[6:]) for row in rows]
+    return [Finding(*row) for row in rows]
 
 
 def open_count(tx: Transaction) -> tuple[int, int]:

@@ -85,7 +85,7 @@ def open_named(
     """Open (leaf, object, behind) of one log in batches by type; what does not hold is a finding and is left out."""
     by_kind: dict[type[Body], list[tuple[Leaf, bytes, bytes]]] = {}
     for leaf, data, behind in rows:
-        kinds = (MADE | RECEIVED).get((role, leaf.event))
+        kinds = MADE.get((role, leaf.event)) or RECEIVED.get((role, leaf.event))
         if kinds is None:
             continue
         typ = typ_of(data)

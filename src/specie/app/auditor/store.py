@@ -80,7 +80,8 @@ class RuleRow:
 def followed(tx: Transaction, role: str, system: str = "") -> Followed:
     """Where a log stands; the beginning of it where nothing was read."""
     row = tx.one(
-        "SELECT role, system, size, chain, frontier, at_s, patrol, broken, seen_us FROM followed WHERE role = ?", (role,)
+        "SELECT role, system, size, chain, frontier, at_s, patrol, broken, seen_us FROM followed WHERE role = ?",
+        (role,),
     )
     return Followed(*row) if row else Followed(role, system)
 
@@ -266,3 +267,7 @@ def note(tx: Transaction, name: str) -> bytes | None:
 def set_note(tx: Transaction, name: str, value: bytes) -> None:
     if tx.run("UPDATE note SET value = ? WHERE name = ?", (value, name)) == 0:
         tx.insert_many("note", {"name": "text", "value": "blob"}, [(name, value)])
+
+
+def clear_note(tx: Transaction, name: str) -> None:
+    tx.run("DELETE FROM note WHERE name = ?", (name,))

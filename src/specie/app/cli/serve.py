@@ -14,8 +14,8 @@ import uvloop
 
 from specie.app.cli.errors import NotHere, RoleUnknown
 from specie.app.cli.terminal import Terminal
-from specie.app.config.model import SYSTEMS, Config
-from specie.app.process import harden
+from specie.app.config.model import SERVED, Config
+from specie.app.process import harden, tune
 from specie.app.telemetry import configure_logging
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LATER = (
     *("bank", "registration-authority", "trustee", "kms-node", "verification-node", "trusted-node"),
-    *("auditor", "vendor", "gateway"),
+    *("vendor", "gateway"),
 )
 """Roles of the platform that this release does not run alone."""
 
@@ -55,7 +55,7 @@ up = typer.Typer(rich_markup_mode=None)
 @serve.command("serve")
 def serve_role(
     context: typer.Context,
-    role: Annotated[str, typer.Argument(help="One of: " + ", ".join(SYSTEMS) + ".")],
+    role: Annotated[str, typer.Argument(help="One of: " + ", ".join(SERVED) + ".")],
 ) -> None:
     """Run one role until SIGTERM or Ctrl-C; then running calls end first.
 
@@ -96,11 +96,11 @@ def serve_all(
 
 def check_role(role: str) -> None:
     """Raises RoleUnknown with the roles of this release."""
-    if role in SYSTEMS:
+    if role in SERVED:
         return
-    near = difflib.get_close_matches(role, SYSTEMS, n=1, cutoff=0.4) or [next(iter(SYSTEMS))]
+    near = difflib.get_close_matches(role, SERVED, n=1, cutoff=0.4) or [SERVED[0]]
     said = f"{role} comes with a later release" if role in LATER else f"{role} is not a role"
-    roles = ", ".join(SYSTEMS)
+    roles = ", ".join(SERVED)
     raise RoleUnknown(f"{said}; roles of this release: {roles}", said=said, roles=roles, near=near[0])
 
 
@@ -131,6 +131,7 @@ async def run_service(
     from specie.app.http.server import HttpServer, serve_until_signal
 
     await service.start()
+    tune()
     try:
         server = HttpServer(service.litestar_app(), host=host, port=port, tls=tls)
 

@@ -89,6 +89,17 @@ class IssuanceSystem(System):
     listen_port: Port = Field(default=8793, description="Port that it listens on; 0 lets the system choose.")
 
 
+class Auditor(System):
+    """Follows the logs of the three systems, recomputes everything, and cosigns their checkpoints."""
+
+    id: SystemId = Field(default="auditor-1", description="Name of the system in messages and certificates.")
+    listen_port: Port = Field(default=8794, description="Port that it listens on; 0 lets the system choose.")
+    every_s: Annotated[int, Field(ge=1, le=3600)] = Field(
+        default=2, description="Seconds from one round of reading to the next."
+    )
+    embedded: bool = Field(default=True, description="Run it inside `specie up` too, where it reads every 10 s.")
+
+
 class Issuance(Section):
     """The three systems, and the keys that they all trust."""
 
@@ -140,6 +151,7 @@ class Config(Section):
     log_level: LogLevel = Field(default="info", description="Least severe log record that is written.")
     currency: Currency = Field(default_factory=Currency)
     issuance: Issuance = Field(default_factory=Issuance)
+    auditor: Auditor = Field(default_factory=Auditor)
     gateway: Gateway = Field(default_factory=Gateway)
     telemetry: Telemetry = Field(default_factory=Telemetry)
 
@@ -150,8 +162,7 @@ class Config(Section):
 
     def system(self, role: str) -> SystemSettings:
         """A role's settings with every path filled in. Raises KeyError for a role that is no system."""
-        name = SYSTEMS[role]
-        section: System = getattr(self.issuance, name)
+        section: System = self.auditor if role == AUDITOR else getattr(self.issuance, SYSTEMS[role])
         home = self.data_dir / role
         tls = TlsFiles(
             section.certificate or home / "tls" / "tls.pem",
@@ -183,7 +194,11 @@ SYSTEMS = {
     "quota-control": "quota_control",
     "issuance": "issuance_system",
 }
-"""Roles of ``specie serve`` to sections of the configuration."""
+"""The systems of issuance: roles of ``specie serve`` to sections of the configuration."""
+
+AUDITOR = "auditor"
+SERVED = (*SYSTEMS, AUDITOR)
+"""Every role that ``specie serve`` runs."""
 
 
 @dataclass(frozen=True, slots=True)

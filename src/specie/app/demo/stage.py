@@ -44,7 +44,7 @@ class Stage:
         """Wait for the chores of the systems to bring something about; False where they do not."""
         try:
             async with asyncio.timeout(SETTLED_WITHIN_S):
-                while not await holds():
+                while not await holds():  # noqa: ASYNC110 - what is awaited happens behind the door
                     await asyncio.sleep(LOOK_EVERY_S)
         except TimeoutError:
             return False

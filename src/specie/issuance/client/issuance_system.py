@@ -27,12 +27,13 @@ class IssuanceSystemClient:
 
     async def issue(self, orders: Sequence[Order], *, keys: Sequence[bytes]) -> list[IssueView | Refusal]:
         """keys: one id per order; the first names the whole call."""
-        body = json.dumps([self._order(order) for order in orders]).encode()
+        body = json.dumps([self.order_json(order) for order in orders]).encode()
         headers = (("idempotency-key", keys[0].hex()),)
         reply = await self.caller.call("POST", "/v1/issues", body, "application/json", headers)
         return [self._answer(value) for value in json.loads(reply.body)]
 
-    def _order(self, order: Order) -> dict[str, Any]:
+    def order_json(self, order: Order) -> dict[str, Any]:
+        """The body of `POST /v1/issues` for one order. Raises CurrencyNotPermitted."""
         digits = self.digits(order.currency)
         token = order.model == Model.TOKEN
         value: dict[str, Any] = {

@@ -18,7 +18,7 @@ from specie.issuance.errors import Denial, KeysetStale, KmsUnavailable, PolicySt
 from specie.issuance.messages.claims import Claims, payload_of
 from specie.issuance.messages.objects import Deny
 from specie.issuance.messages.wire import Body
-from specie.issuance.protocol.keyset import KeySet
+from specie.issuance.protocol.keyset import KeySet, has_stopped
 from specie.issuance.protocol.policy import PolicyBook
 from specie.issuance.store import rules as rules_store
 from specie.issuance.store.journal import Journal, ObjectRow, objects_by_cti
@@ -75,6 +75,8 @@ class Desk:
     threads: bool = True
     """Run CPU work beside the event loop; off in the simulator, which wants one order of events."""
     cached: rules_store.InForce | None = None
+    latest_us: int = 0
+    """Time of the last leaf that this process knows of."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.database, RoomDatabase):
@@ -84,9 +86,14 @@ class Desk:
     def me(self) -> str:
         return self.identity.system
 
+    # SPEC ISSUANCE-5.5.3, ISSUANCE-20.12
     def now_s(self) -> int:
-        """The clock, for checks before a transaction; decisions take the journal's time."""
-        return self.clock.now_us() // SECOND_US
+        """The clock, never before the last leaf, for checks before a transaction; decisions take the journal's time."""
+        return max(self.clock.now_us(), self.latest_us) // SECOND_US
+
+    def saw(self, at_us: int) -> None:
+        """A leaf of this time stands in the log."""
+        self.latest_us = max(self.latest_us, at_us)
 
     def new_cti(self) -> bytes:
         return uuid7(self.clock.now_us(), self.randomness)
@@ -162,7 +169,11 @@ class Desk:
         for row in rows:
             by_kid.setdefault(row.kid, []).append(row)
         answer: dict[bytes, bytes] = {}
+        keys = self.key_set(await self.current())
         for kid, group in by_kid.items():
+            # SPEC ISSUANCE-12.1.5
+            if kid not in keys.entries or has_stopped(keys.entries[kid], self.now_s()):
+                raise KmsUnavailable("the key of these bytes has stopped; they are fixed anew")
             items = [signing_job(cose.to_be_signed(row.typ, kid, row.payload)) for row in group]
             try:
                 signatures = await self.keys.sign_many(self.key_uri(kid), items)  # type: ignore[arg-type]

@@ -77,7 +77,7 @@ class Logbook:
 
     # SPEC ISSUANCE-15.2.1
     async def make_checkpoint(self, *, force: bool = False) -> bytes | None:
-        """Sign a checkpoint when ten seconds or a thousand leaves have passed since the last; None where it is not due."""
+        """Sign a checkpoint when ten seconds or a thousand leaves have passed since the last; else None."""
         desk = self.desk
         head, last = await desk.database.read(lambda tx: (store.read_head(tx), store.newest_checkpoint(tx)))
         if head.seq == 0 or (last is not None and last[0] == head.seq):

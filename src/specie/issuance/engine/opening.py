@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from specie.issuance.engine.desk import Desk
-from specie.issuance.errors import Denial
+from specie.issuance.errors import Denial, KeyNotActive
 from specie.issuance.messages.claims import Signed
 from specie.issuance.messages.keys import KeyEntry
 from specie.issuance.messages.wire import Body
@@ -18,6 +18,12 @@ B = TypeVar("B", bound=Body)
 Check = Callable[[Signed[B], KeyEntry, int], None]
 
 
+def check_in_force(entry: KeyEntry, iat: int) -> None:
+    """Raises KeyNotActive."""
+    if not entry.nbf <= iat < entry.signing_until:
+        raise KeyNotActive("the key was not in force when the object was made")
+
+
 async def open_batch(
     desk: Desk,
     datas: Sequence[bytes],
@@ -25,20 +31,26 @@ async def open_batch(
     roles: Sequence[str],
     checks: Sequence[Callable[[Signed[B], KeyEntry, int], None]],
     *,
-    index_offset: int = 0,
+    earlier: bool = False,
 ) -> list[Signed[B] | Denial]:
-    """Open objects that must be signed now, then run `checks(item, index)` on each that opened."""
+    """Open objects that must be signed now, then run `checks(item, index)` on each that opened.
+
+    earlier: the objects may have waited in an outbox; their key must have been in force at their iat and still verify.
+    """
     keys: KeySet = desk.key_set(await desk.current())
     now_s = desk.now_s()
 
     def work() -> list[Signed[B] | Denial]:
-        opened = open_many(datas, kind, keys, lambda kid: keys.active(kid, roles, now_s))
+        find = keys.verifiable if earlier else keys.active
+        opened = open_many(datas, kind, keys, lambda kid: find(kid, roles, now_s))
         answers: list[Signed[B] | Denial] = []
         for index, item in enumerate(opened):
             if not isinstance(item, Denial):
                 try:
+                    if earlier:
+                        check_in_force(keys.entries[item.kid], item.claims.iat)
                     for check in checks:
-                        check(item, keys.entries[item.kid], index + index_offset)
+                        check(item, keys.entries[item.kid], index)
                 except Denial as refusal:
                     answers.append(refusal)
                     continue

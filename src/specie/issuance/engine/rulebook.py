@@ -1,4 +1,4 @@
-"""How signed rules enter a system: manifest, policy, pause, reserve. The same at all three, each for itself (I. 1.3)."""
+"""How signed rules enter a system: manifest, policy, pause, reserve. The same at all three, each for itself."""
 
 from __future__ import annotations
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import TypeVar
 
 from specie.issuance.errors import InProgress
+from specie.kernel.errors import KeyInProgress
 
 Answer = TypeVar("Answer")
-WAIT_S = 2.0
+WAIT_S = 2
 
 
 class Running:
@@ -57,3 +58,34 @@ class Running:
             except TimeoutError:
                 return True
         return False
+
+
+class Busy:
+    """Ids that are being worked on; a second call under an id waits for the first, up to two seconds."""
+
+    def __init__(self, wait_s: float = WAIT_S) -> None:
+        self._wait_s = wait_s
+        self._idents: set[bytes] = set()
+        self._freed = asyncio.Event()
+
+    def __contains__(self, ident: bytes) -> bool:
+        return ident in self._idents
+
+    async def enter(self, idents: Sequence[bytes]) -> None:
+        """Take the ids, once none of them is taken. Raises KeyInProgress."""
+        try:
+            # in this very task: between finding them free and taking them nobody else may run
+            async with asyncio.timeout(self._wait_s):
+                while self._idents.intersection(idents):
+                    self._freed.clear()
+                    await self._freed.wait()
+        except TimeoutError as error:
+            raise KeyInProgress("the first call under this key still runs") from error
+        self.take(idents)
+
+    def take(self, idents: Iterable[bytes]) -> None:
+        self._idents.update(idents)
+
+    def leave(self, idents: Iterable[bytes]) -> None:
+        self._idents.difference_update(idents)
+        self._freed.set()

@@ -55,7 +55,7 @@ def read_claims(mapping: Any) -> Claims:
     """Check the claims of a decoded payload. Raises Schema."""
     if not isinstance(mapping, dict) or not _CLAIM_KEYS.issuperset(mapping):
         raise Schema("payload is not a map of known claims")
-    if not _CLAIMS_NEEDED <= mapping.keys():
+    if not mapping.keys() >= _CLAIMS_NEEDED:
         raise Schema("claims iss, iat, cti and the body are required")
     return Claims(
         system_id(mapping[1]),

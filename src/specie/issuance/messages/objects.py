@@ -267,7 +267,7 @@ class Revoke(Body):
 
 @dataclass(frozen=True, slots=True)
 class Pause(Body):
-    """`dc-pause`: stop or resume a scope (platform, currency:C, issuer:S, direction:issue, direction:redeem, unit:HEX)."""
+    """`dc-pause`: stop or resume a scope: platform, currency:C, issuer:S, direction:issue or redeem, unit:HEX."""
 
     typ: ClassVar[str] = "dc-pause"
     scope: str = wire(1, text(96))

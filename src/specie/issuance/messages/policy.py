@@ -1,7 +1,7 @@
 """The quota policy `dc-policy` (ISSUANCE section 5.1): who may issue what, how much, and who must agree.
 
-A limit is a template: it names a kind, a cap and the dimensions that make one bucket. A dimension with a value binds the
-limit to it; with `*` there is one bucket per value; without the dimension all values share the bucket.
+A limit is a template: it names a kind, a cap and the dimensions that make one bucket. A dimension with a value binds
+the limit to it; with `*` there is one bucket per value; without the dimension all values share the bucket.
 """
 
 from __future__ import annotations

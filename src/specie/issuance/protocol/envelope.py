@@ -114,7 +114,7 @@ def open_one(
 
 
 def read_unverified(data: bytes, kind: type[B]) -> Signed[B]:
-    """Decode an object whose signature is judged elsewhere. Raises TooLarge, Malformed, NonCanonical, WrongType, Schema."""
+    """Decode an object whose signature is judged elsewhere. Raises as `open_many` does, but of key and signature."""
     (item,) = cose.parse_sign1_many([data], bytes_max=OBJECT_BYTES_MAX)
     if item.status != cose.OK:
         raise _PARSE_FAULTS[item.status]("the bytes are not an object of this profile")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import pairwise
 
 from specie.crypto import cose, ed25519
 from specie.issuance.errors import KeyNotActive, KeyRevoked, KeyRole, ManifestRefused, UnknownKey
@@ -98,6 +99,11 @@ def may_sign(entry: KeyEntry, at_s: int) -> bool:
     return usable and entry.nbf <= at_s < entry.signing_until
 
 
+def has_stopped(entry: KeyEntry, at_s: int) -> bool:
+    """Has the key signed its last? What waits for its signature is then fixed anew (ISSUANCE-12.1.5)."""
+    return entry.status in (KeyStatus.RETIRED, KeyStatus.REVOKED) or at_s >= entry.signing_until
+
+
 def public_key(entry: KeyEntry) -> bytes:
     """The verified public key of an entry. Raises ManifestRefused."""
     try:
@@ -178,10 +184,9 @@ def _check_entries(manifest: KeyManifest, iat: int, current: KeySet | None, *, l
         old = before.get(entry.kid)
         if old is not None:
             _check_change(old, entry)
-        elif current is not None and not lenient and _has_forerunner(entry, before.values()):
-            # SPEC ISSUANCE-12.1.1
-            if entry.nbf < iat + NOTICE_S:
-                raise ManifestRefused(f"key {entry.kid.hex()} would sign less than 24 h after it is announced")
+        # SPEC ISSUANCE-12.1.1
+        elif current and not lenient and _has_forerunner(entry, before.values()) and entry.nbf < iat + NOTICE_S:
+            raise ManifestRefused(f"key {entry.kid.hex()} would sign less than 24 h after it is announced")
     _check_one_signer(manifest.entries)
 
 
@@ -211,7 +216,7 @@ def _check_one_signer(entries: Sequence[KeyEntry]) -> None:
         spans.setdefault((entry.role, entry.holder), []).append((entry.nbf, entry.signing_until))
     for (role, holder), times in spans.items():
         times.sort()
-        for (_, end), (start, _) in zip(times, times[1:], strict=False):
+        for (_, end), (start, _) in pairwise(times):
             if start < end:
                 raise ManifestRefused(f"two keys of {holder} for {role} would sign at one time")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from specie.crypto import cose
@@ -196,7 +197,7 @@ def check_contents(policy: Policy) -> None:
         tiers = policy.tiers.get(code)
         if not tiers or tiers[-1].up_to < rule.most:
             raise PolicyRefused(f"{code}: the tiers do not reach the largest amount")
-        if any(a.up_to >= b.up_to for a, b in zip(tiers, tiers[1:], strict=False)):
+        if any(a.up_to >= b.up_to for a, b in pairwise(tiers)):
             raise PolicyRefused(f"{code}: tiers must ascend")
         if any(len(set(tier.titles)) > tier.persons for tier in tiers):
             raise PolicyRefused(f"{code}: a tier names more titles than persons")

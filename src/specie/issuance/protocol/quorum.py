@@ -40,7 +40,7 @@ def check_approver(entry: KeyEntry, request: Request, issuer: str, earlier: Iter
     """
     if entry.holder == request.operator:
         raise ApproverConflict("the operator of a request cannot approve it")
-    if entry.employer == issuer or entry.holder == issuer:
+    if issuer in (entry.employer, entry.holder):
         raise ApproverConflict("an officer of the requesting system cannot approve its request")
     if entry.holder in set(earlier):
         raise ApprovalDuplicate("this person has decided already")
@@ -85,7 +85,10 @@ def check_approvals(
 
 
 def check_persons(
-    objects: Sequence[Signed[Approval]] | Sequence[Signed[Pause]] | Sequence[Signed[ClockReset]], needed: int, keys: KeySet, now_s: int
+    objects: Sequence[Signed[Approval]] | Sequence[Signed[Pause]] | Sequence[Signed[ClockReset]],
+    needed: int,
+    keys: KeySet,
+    now_s: int,
 ) -> list[str]:
     """Distinct officers behind these objects, in order. Raises UnknownKey, KeyRole, KeyNotActive, KeyRevoked,
     BadSignature, ApprovalDuplicate, ApprovalsInsufficient."""

@@ -41,7 +41,9 @@ def check(rule: ReserveRule, known: Sequence[Attested], needed: int, now_s: int)
 
 def attested_sum(rule: ReserveRule, known: Sequence[Attested], now_s: int) -> int:
     """What counts as attested: of a quorum of q, the lowest of the q highest fresh amounts; 0 without a quorum."""
-    fresh = [each.amount for each in known if each.custodian in rule.custodians and each.as_of + rule.staleness_s >= now_s]
+    fresh = [
+        each.amount for each in known if each.custodian in rule.custodians and each.as_of + rule.staleness_s >= now_s
+    ]
     return sorted(fresh, reverse=True)[rule.quorum - 1] if len(fresh) >= rule.quorum else 0
 
 

@@ -1,4 +1,4 @@
-"""Units: the root that a control bit speaks of, the units under it, and how anyone checks one (ISSUANCE section 4.7)."""
+"""Units: the root that a control bit speaks of, the units under it, and how anyone checks one (section 4.7)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def check_unit(unit: Signed[Unit], bit: Signed[ControlBit]) -> None:
     """
     body, word = unit.body, bit.body
     named = body.control_bit
-    if named != bit.data and named != bit.hash:
+    if named not in (bit.data, bit.hash):
         raise UnitInvalid("the unit names another control bit")
     if unit.claims.iss != bit.claims.aud:
         raise UnitInvalid("the unit is by another issuer than the bit is for")

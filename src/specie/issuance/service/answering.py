@@ -68,6 +68,15 @@ def check_operator(request: Request[Any, Any, Any]) -> None:
         raise ChannelMismatch(f"{peer} is no operator of this system")
 
 
+# SPEC ISSUANCE-15.6.1
+def check_auditor(request: Request[Any, Any, Any]) -> None:
+    """Whole objects, with owners in them, are for the auditor and the operators: never for a public door, and over TLS
+    for the certificates that the configuration names. Raises ChannelMismatch."""
+    peer, known = system_of(request), request.app.state.get("operators")
+    if peer is not None and known is not None and peer not in known | request.app.state.get("auditors", frozenset()):
+        raise ChannelMismatch(f"{peer} is no auditor of this system")
+
+
 def is_batch(request: Request[Any, Any, Any]) -> bool:
     """Whether the body is an array of objects (ISSUANCE-16.2.1)."""
     return request.headers.get("content-type", "").startswith(CBOR)
@@ -119,6 +128,7 @@ __all__ = [
     "Answered",
     "answer_json",
     "check_key",
+    "check_auditor",
     "check_operator",
     "is_batch",
     "peer_of",

@@ -165,8 +165,9 @@ def issue_routes(engine: IssuanceSystem, key_of: KeyOf, digits: Digits) -> list[
         return listed(request, await engine.units(unhex(ident)))
 
     @post("/issues/{ident:str}/execute", status_code=200)
-    async def post_execute(ident: FromPath[str]) -> Answered:
+    async def post_execute(request: Http, ident: FromPath[str]) -> Answered:
         """Take an issue up again now; the same bytes go out, so that nothing happens twice."""
+        check_operator(request)
         return answer_json(shown(await engine.execute(unhex(ident))))
 
     return [post_issues, get_issues, get_issue, get_units, post_execute]

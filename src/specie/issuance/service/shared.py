@@ -18,8 +18,9 @@ from specie.issuance.service.answering import (
     Answer,
     Answered,
     answer_json,
+    check_auditor,
+    check_operator,
     is_batch,
-    peer_of,
     unhex,
     wants_view,
 )
@@ -57,7 +58,8 @@ def log_routes(log: Log) -> list[Any]:
     # SPEC ISSUANCE-15.6.1
     @get("/log/objects")
     async def log_objects(request: Http) -> Answered:
-        """[[seq, object, what stands behind it], ...] of leaves from `first`: what a leaf names; empty if not kept."""
+        """[[seq, object, what stands behind it], ...] of leaves from `first`, for the auditor; empty if not kept."""
+        check_auditor(request)
         first, count = number(request, "first", 1), number(request, "count", 500)
         return Answer(encode([list(row) for row in await log.objects(first, count)]))
 
@@ -134,7 +136,8 @@ def trace_route(trace: Callable[..., Awaitable[Sequence[Traced]]]) -> Any:
     @get("/traces/{ident:str}")
     async def get_trace(request: Http, ident: FromPath[str]) -> Answered:
         """All objects of one issue that this system has, with their places in its log; for its own operators."""
-        found = await trace(unhex(ident), peer=peer_of(request))
+        check_operator(request)
+        found = await trace(unhex(ident))
         return Answer(encode([[each.data, each.sequence, each.at_s, each.event] for each in found]))
 
     return get_trace

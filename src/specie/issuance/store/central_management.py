@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import attrgetter
 from typing import Any
 
 from specie.kernel.db import Columns, Transaction
@@ -98,7 +99,7 @@ def list_requests(tx: Transaction, states: Sequence[int], limit: int) -> list[Re
 
 # SPEC ISSUANCE-9.2.11, ISSUANCE-10.1.6, ISSUANCE-10.1.8
 def add_requests(tx: Transaction, rows: Sequence[RequestRow]) -> None:
-    tx.insert_many("request", _REQUEST_KINDS, [tuple(getattr(r, name) for name in _REQUEST_KINDS) for r in rows])
+    tx.insert_many("request", _REQUEST_KINDS, list(map(attrgetter(*_REQUEST_KINDS), rows)))
 
 
 # SPEC ISSUANCE-8.5
@@ -172,7 +173,7 @@ def _credential(row: tuple[Any, ...]) -> CredentialRow:
 
 
 def add_credentials(tx: Transaction, rows: Sequence[CredentialRow]) -> None:
-    tx.insert_many("credential", _CREDENTIAL_KINDS, [tuple(getattr(r, n) for n in _CREDENTIAL_KINDS) for r in rows])
+    tx.insert_many("credential", _CREDENTIAL_KINDS, list(map(attrgetter(*_CREDENTIAL_KINDS), rows)))
 
 
 def credentials_by_cti(tx: Transaction, ctis: Sequence[bytes], *, lock: bool = False) -> dict[bytes, CredentialRow]:
@@ -183,11 +184,19 @@ def credentials_by_cti(tx: Transaction, ctis: Sequence[bytes], *, lock: bool = F
 
 def store_sealed(tx: Transaction, rows: Sequence[tuple[bytes, bytes, bytes]]) -> None:
     """rows: (cti, hash, sealed); a sealed form is stored once and then always the one that is answered."""
-    for cti, digest, sealed in rows:
-        tx.run(
-            "UPDATE credential SET hash = ?, sealed = ? WHERE cti = ? AND sealed IS NULL",
-            (digest, sealed, cti),
+    # the caller holds the head's lock, so nobody stores another form between these two statements
+    bare = {
+        row[0]
+        for row in tx.select_in(
+            "SELECT cti FROM credential WHERE sealed IS NULL AND cti {}", [cti for cti, *_ in rows], "blob"
         )
+    }
+    tx.update_many(
+        "credential",
+        {"cti": "blob"},
+        {"hash": "blob", "sealed": "blob"},
+        [row for row in rows if row[0] in bare],
+    )
 
 
 def replace_credential(tx: Transaction, old: bytes, row: CredentialRow) -> None:
@@ -216,6 +225,12 @@ def consume_credentials(tx: Transaction, rows: Sequence[tuple[bytes, int]]) -> N
         {"state": "int", "used_seq": "int"},
         [(cti, int(CredentialState.CONSUMED), seq) for cti, seq in rows],
     )
+
+
+def unsealed_credentials(tx: Transaction, limit: int) -> list[bytes]:
+    """Credentials that were fixed and never sealed: a crash came between."""
+    rows = tx.all("SELECT cti FROM credential WHERE sealed IS NULL AND state = 0 ORDER BY cti LIMIT ?", (limit,))
+    return [row[0] for row in rows]
 
 
 # SPEC ISSUANCE-10.4.1

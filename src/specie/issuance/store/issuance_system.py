@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import attrgetter
 from typing import Any
 
 from specie.kernel.db import Columns, Transaction
@@ -87,6 +88,7 @@ _KINDS: Columns = {
     "at_us": "int",
 }
 _COLUMNS = ", ".join(_KINDS)
+_values_of_issue = attrgetter(*_KINDS)
 
 
 def _issue(row: tuple[Any, ...]) -> IssueRow:
@@ -95,7 +97,7 @@ def _issue(row: tuple[Any, ...]) -> IssueRow:
 
 # SPEC ISSUANCE-6.1.1
 def add_issues(tx: Transaction, rows: Sequence[IssueRow]) -> None:
-    tx.insert_many("issue", _KINDS, [tuple(getattr(row, name) for name in _KINDS) for row in rows])
+    tx.insert_many("issue", _KINDS, list(map(_values_of_issue, rows)))
 
 
 def issue(tx: Transaction, ident: bytes) -> IssueRow | None:
@@ -106,6 +108,12 @@ def issue(tx: Transaction, ident: bytes) -> IssueRow | None:
 def issues(tx: Transaction, idents: Sequence[bytes]) -> dict[bytes, IssueRow]:
     rows = tx.select_in(f"SELECT {_COLUMNS} FROM issue WHERE id {{}}", idents, "blob")
     return {row[0]: _issue(row) for row in rows}
+
+
+def states_of(tx: Transaction, idents: Sequence[bytes]) -> dict[bytes, IssueState]:
+    """Where these issues stand."""
+    rows = tx.select_in("SELECT id, state FROM issue WHERE id {}", idents, "blob")
+    return {row[0]: IssueState(row[1]) for row in rows}
 
 
 def issue_by_credential(tx: Transaction, cti: bytes) -> IssueRow | None:
@@ -141,6 +149,8 @@ _MOVING = (
     "code",
     "detail",
 )
+_MOVING_KINDS: Columns = {name: _KINDS[name] for name in _MOVING}
+_values_moving = attrgetter(*_MOVING)
 _MOVE = f"UPDATE issue SET {', '.join(f'{name} = ?' for name in _MOVING)} WHERE id = ? AND state = ?"
 
 
@@ -154,21 +164,12 @@ def replace_issue(tx: Transaction, old: IssueState, row: IssueRow) -> bool:
 
 def replace_issues(tx: Transaction, rows: Sequence[tuple[IssueState, IssueRow]]) -> int:
     """The same for a set, in one statement; returns how many moved."""
-    kinds: Columns = {name: _KINDS[name] for name in _MOVING if name != "state"}
-    # the old state is part of the key; the new one is written by the second statement
-    moved = tx.update_many(
+    return tx.update_many(
         "issue",
         {"id": "blob", "state": "int"},
-        kinds,
-        [(row.id, int(old), *(getattr(row, name) for name in kinds)) for old, row in rows],
+        _MOVING_KINDS,
+        [(row.id, int(old), *_values_moving(row)) for old, row in rows],
     )
-    tx.update_many(
-        "issue",
-        {"id": "blob", "state": "int"},
-        {"state": "int"},
-        [(r.id, int(old), int(r.state)) for old, r in rows],
-    )
-    return moved
 
 
 def add_units(tx: Transaction, rows: Sequence[tuple[bytes, bytes, int, int, int, bytes]]) -> None:
@@ -226,10 +227,10 @@ def frozen_serials(tx: Transaction) -> list[bytes]:
 
 
 def add_freeze(tx: Transaction, digest: bytes, serial: bytes, action: int, data: bytes) -> bool:
-    if tx.one("SELECT hash FROM freeze WHERE hash = ?", (digest,)) is not None:
+    if tx.one("SELECT hash FROM unit_freeze WHERE hash = ?", (digest,)) is not None:
         return False
     kinds: Columns = {"hash": "blob", "serial": "blob", "action": "int", "data": "blob"}
-    tx.insert_many("freeze", kinds, [(digest, serial, action, data)])
+    tx.insert_many("unit_freeze", kinds, [(digest, serial, action, data)])
     return True
 
 
@@ -272,6 +273,11 @@ def add_redemption(tx: Transaction, row: RedemptionRow) -> None:
         "state": "int",
     }
     tx.insert_many("redemption", kinds, [(row.iss, row.cti, row.hash, row.data, row.parcel, row.state)])
+
+
+def drop_redemption(tx: Transaction, iss: str, cti: bytes) -> None:
+    """Forget a redemption that quota control refused: nothing came of it."""
+    tx.run("DELETE FROM redemption WHERE iss = ? AND cti = ? AND state = 0", (iss, cti))
 
 
 def finish_redemption(tx: Transaction, iss: str, cti: bytes, state: int, receipt: bytes) -> bool:

@@ -171,11 +171,11 @@ def unsigned_objects(tx: Transaction, limit: int) -> list[ObjectRow]:
 
 
 # SPEC ISSUANCE-12.1.5
-def refix_object(tx: Transaction, cti: bytes, row: ObjectRow) -> bool:
-    """Replace unsigned bytes by new ones under another key; False where a signature is stored already."""
+def refix_object(tx: Transaction, old: ObjectRow, row: ObjectRow) -> bool:
+    """Replace unsigned bytes by new ones under another key; False where a signature, or other bytes, are stored."""
     changed = tx.run(
-        "UPDATE object SET cti = ?, kid = ?, payload = ?, hash = ? WHERE cti = ? AND signature IS NULL",
-        (row.cti, row.kid, row.payload, row.hash, cti),
+        "UPDATE object SET cti = ?, kid = ?, payload = ?, hash = ? WHERE cti = ? AND hash = ? AND signature IS NULL",
+        (row.cti, row.kid, row.payload, row.hash, old.cti, old.hash),
     )
     return changed == 1
 
@@ -199,9 +199,19 @@ def unsent(tx: Transaction, topic: str, limit: int) -> list[Message]:
     return [Message(*row) for row in rows]
 
 
+def rename_message(tx: Transaction, old: bytes, new: bytes) -> None:
+    """An outbox row that names an object follows it to its new id."""
+    tx.run("UPDATE outbox SET key = ?, body = ? WHERE key = ?", (new, new, old))
+
+
 def mark_sent(tx: Transaction, ids: Sequence[int], now_us: int) -> None:
-    for ident in ids:
-        tx.run("UPDATE outbox SET sent = ? WHERE id = ? AND sent IS NULL", (now_us, ident))
+    tx.update_many("outbox", {"id": "int"}, {"sent": "int"}, [(ident, now_us) for ident in ids])
+
+
+def replace_message(tx: Transaction, ident: int, old: bytes, body: bytes) -> bool:
+    """Other words for a message that was not sent; False where it was, or says something else by now."""
+    sql = "UPDATE outbox SET body = ? WHERE id = ? AND body = ? AND sent IS NULL"
+    return tx.run(sql, (body, ident, old)) == 1
 
 
 def oldest_unsent_us(tx: Transaction) -> int | None:

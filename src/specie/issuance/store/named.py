@@ -30,8 +30,8 @@ RECEIVED = {
     "pending": ("request", "hash"),
     "approval": ("approval", "hash"),
     "enrol": ("enrolment", "hash"),
-    "freeze": ("freeze", "hash"),
-    "unfreeze": ("freeze", "hash"),
+    "freeze": ("unit_freeze", "hash"),
+    "unfreeze": ("unit_freeze", "hash"),
 }
 """Event of a leaf to the table and column that keep the received object, byte for byte in `data`."""
 MADE = frozenset(
@@ -70,7 +70,8 @@ def named(tx: Transaction, first: int, count: int, reports_to: str = "") -> list
         rows = _cancellations(tx, reports_to)
         datas.update({leaf.sequence: rows.get(leaf.object_hash, b"") for leaf in cancels})
     behind = _behind(tx, found, made, reports_to)
-    answer, size = [], 0
+    answer: list[tuple[int, bytes, bytes]] = []
+    size = 0
     for leaf in found:
         row = (leaf.sequence, datas.get(leaf.sequence, b""), behind.get(leaf.sequence, b""))
         size += len(row[1]) + len(row[2])

@@ -213,7 +213,7 @@ ISSUANCE_SYSTEM: Mapping[str, tuple[type[Any], str]] = {
     "issue": (IssueRow, "at_us, id"),
     "unit": (UnitRow, "issue, place"),
     "redemption": (PassedRow, "cti"),
-    "freeze": (FreezeRow, "hash"),
+    "unit_freeze": (FreezeRow, "hash"),
 }
 
 

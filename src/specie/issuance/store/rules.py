@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from specie.crypto import cose
 from specie.issuance.messages.claims import read_payload
@@ -40,15 +41,13 @@ class InForce:
 
 def load(tx: Transaction, rules: int, roots: dict[bytes, bytes], environment: str) -> InForce:
     """Read and verify again what is stored; an edited row does not get past this. Raises ManifestRefused."""
-    keys: KeySet | None = None
-    for (data,) in tx.all("SELECT data FROM manifest ORDER BY version"):
-        keys = read_manifest(data, roots, environment, keys)
+    datas = tuple(row[0] for row in tx.all("SELECT data FROM manifest ORDER BY version"))
+    keys = read_chain(datas, tuple(sorted(roots.items())), environment) if datas else None
     versions = []
     for data, digest, accepted_us, delay_s in tx.all(
         "SELECT data, hash, accepted_us, delay_s FROM policy ORDER BY version"
     ):
-        _, policy = read_payload(Policy, cose.parse_sign(data, bytes_max=2**18).payload)
-        versions.append(Version(policy, digest, accepted_us, delay_s))
+        versions.append(Version(read_contents(data), digest, accepted_us, delay_s))
     scopes = {row[0] for row in tx.all("SELECT scope FROM pause WHERE lifted_by IS NULL")}
     row = tx.one("SELECT confirmed_us FROM fresh WHERE id = 1")
     return InForce(
@@ -59,6 +58,20 @@ def load(tx: Transaction, rules: int, roots: dict[bytes, bytes], environment: st
         attestations=_attestations(tx),
         confirmed_us=row[0] if row else 0,
     )
+
+
+@lru_cache(maxsize=64)
+def read_chain(datas: tuple[bytes, ...], roots: tuple[tuple[bytes, bytes], ...], environment: str) -> KeySet:
+    """The manifest at the end of a chain, every one of it verified. The same bytes under the same roots are verified
+    once: every change of rules reads them again. Raises ManifestRefused."""
+    before = read_chain(datas[:-1], roots, environment) if len(datas) > 1 else None
+    return read_manifest(datas[-1], dict(roots), environment, before)
+
+
+@lru_cache(maxsize=64)
+def read_contents(data: bytes) -> Policy:
+    """What a policy says; its signatures were verified when it was accepted."""
+    return read_payload(Policy, cose.parse_sign(data, bytes_max=2**18).payload)[1]
 
 
 # SPEC ISSUANCE-5.6.4

@@ -65,11 +65,13 @@ def _insert_sql(table: str, columns: _Typed) -> bytes:
 @lru_cache(maxsize=512)
 def _update_sql(table: str, keys: _Typed, columns: _Typed, add: bool) -> bytes:
     # SPEC ISSUANCE-9.2.5
-    given = {name: f"given.v{n}" for n, (name, _) in enumerate(keys + columns)}
-    names = ", ".join(f"v{n}" for n in range(len(given)))
-    sums = {name: f"target.{name} + {given[name]}" if add else given[name] for name, _ in columns}
-    changes = ", ".join(f"{name} = {value}" for name, value in sums.items())
-    match = " AND ".join(f"target.{name} = {given[name]}" for name, _ in keys)
+    # by place, not by name: a column may be in both, as the state that a row moves from and to
+    names = ", ".join(f"v{n}" for n in range(len(keys) + len(columns)))
+    sums = [
+        (name, f"target.{name} + given.v{n}" if add else f"given.v{n}") for n, (name, _) in enumerate(columns, len(keys))
+    ]
+    changes = ", ".join(f"{name} = {value}" for name, value in sums)
+    match = " AND ".join(f"target.{name} = given.v{n}" for n, (name, _) in enumerate(keys))
     source = f"unnest({_array_marks(keys + columns)}) AS given ({names})"
     return f"UPDATE {table} AS target SET {changes} FROM {source} WHERE {match}".encode()
 

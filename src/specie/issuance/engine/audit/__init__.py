@@ -78,6 +78,8 @@ async def audit_once(
     made_books = [await read_books(system.desk, reading.ISSUANCE_SYSTEM) for system in issuers]
     promised_books = await read_books(cm.desk, reading.CENTRAL_MANAGEMENT)
     counted_books = await read_books(qc.desk, reading.QUOTA_CONTROL)
+    for books in (counted_books, *made_books):
+        books.authority = [keys for _, keys in promised_books.key_sets]
     counting = counts.check(counted_books)
     promised = promises.check(promised_books, {each.reference: each.shares for each in counting.returns})
     makings = {books.system: makes.check(books) for books in made_books}

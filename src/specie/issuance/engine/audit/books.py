@@ -13,10 +13,11 @@ from specie.issuance.messages.claims import Claims, read_payload
 from specie.issuance.messages.policy import Policy
 from specie.issuance.messages.wire import Body
 from specie.issuance.protocol.journal import Leaf
-from specie.issuance.protocol.keyset import KeySet, read_manifest
+from specie.issuance.protocol.keyset import KeySet
 from specie.issuance.protocol.policy import PolicyBook, Version, read_policy
 from specie.issuance.store import reading
 from specie.issuance.store.journal import Head, ObjectRow, read_head
+from specie.issuance.store.rules import read_chain
 from specie.kernel.db import Transaction
 from specie.kernel.errors import Refused
 
@@ -61,6 +62,8 @@ class Books:
     """Own objects by cti."""
     key_sets: list[tuple[int, KeySet]] = field(default_factory=list)
     """(position of the leaf, manifest in force from there), oldest first."""
+    authority: list[KeySet] = field(default_factory=list)
+    """Every manifest of central management, which publishes them: news of keys may not have come here yet."""
     versions: list[tuple[int, Version]] = field(default_factory=list)
     """The same for policies."""
 
@@ -161,24 +164,24 @@ def attempt(books: Books, name: str, detail: str, work: Callable[..., Any], *arg
 
 def _open_manifests(books: Books) -> None:
     identity = books.desk.identity
-    current: KeySet | None = None
+    roots = tuple(sorted(identity.roots.items()))
+    datas: tuple[bytes, ...] = ()
     for row in books.tables["manifest"]:
+        datas = (*datas, row.data)
         leaf = books.by_object.get(row.hash)
         found = attempt(
             books,
             "ROW",
             f"manifest {row.version} does not hold",
-            read_manifest,
-            row.data,
-            identity.roots,
+            read_chain,
+            datas,
+            roots,
             identity.environment,
-            current,
         )
         if found is None:
             return
         same = leaf is not None and leaf.event == "keys" and (found.version, found.hash) == (row.version, row.hash)
         books.expect(same, "ROW", f"manifest {row.version} is not the one in the log")
-        current = found
         books.key_sets.append((leaf.sequence if leaf else 0, found))
 
 

@@ -114,7 +114,7 @@ def check_state(promised: Promised, row: RequestRow, what: str) -> None:
 
 def is_by(books: Books, item: Signed[Any], roles: Sequence[str]) -> bool:
     """Was it signed by the holder whom it names, under any manifest so far?"""
-    for _, keys in reversed(books.key_sets):
+    for keys in reversed([*(keys for _, keys in books.key_sets), *books.authority]):
         entry = keys.entries.get(item.kid)
         if entry is not None:
             good = entry.role in roles and entry.holder == item.claims.iss

@@ -124,7 +124,10 @@ def signer_of(books: Books, kid: bytes, typ: str, iat: int, sequence: int | None
     entry = books.keys.entries.get(kid) if books.keys else None
     if entry is None or entry.holder != books.system or entry.role not in SIGNERS[typ]:
         return None
-    if not entry.nbf <= iat <= entry.signing_until:
+    # its times are those of the manifest that was in force then: a later one may have ended its life
+    then = books.keys_at(sequence) if sequence is not None else books.keys
+    known = then.entries.get(kid) if then is not None else None
+    if known is None or not known.nbf <= iat < known.signing_until:
         return None
     if entry.status == KeyStatus.REVOKED:
         limit = entry.compromised_from

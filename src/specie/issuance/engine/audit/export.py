@@ -163,7 +163,7 @@ def of_issuance_system(books: Books, size: int) -> Iterator[Record]:
         if parcel.owner_key:
             yield record("owner_key", parcel.owner_key)
     yield from rule_records(books, size)
-    for row in books.tables["freeze"]:
+    for row in books.tables["unit_freeze"]:
         if is_logged(books, size, row.hash):
             yield record("pause", row.data)
 

@@ -78,8 +78,8 @@ def check(books: Books) -> Making:
         "register": sum(1 for row in issues if row.receipt is not None),
         "release": len(making.notes),
         "redeemed": len(making.receipts),
-        "freeze": sum(1 for row in books.tables["freeze"] if row.action == PauseAction.PAUSE),
-        "unfreeze": sum(1 for row in books.tables["freeze"] if row.action == PauseAction.RESUME),
+        "freeze": sum(1 for row in books.tables["unit_freeze"] if row.action == PauseAction.PAUSE),
+        "unfreeze": sum(1 for row in books.tables["unit_freeze"] if row.action == PauseAction.RESUME),
     }
     check_count(books, events)
     return making
@@ -100,7 +100,7 @@ def check_notes(making: Making) -> None:
         if found is None:
             continue
         note, receipt = found
-        leaf = books.by_object.get(note.hash)
+        leaf = books.first_leaf(note.hash)
         holds = leaf is not None and leaf.event == "release" and note.body.bit_cti == row.key
         holds = holds and (note.body.receipt_hash is None or note.body.receipt_hash == sha256(receipt).digest())
         books.expect(holds and is_by(books, note, ("is:unit",)), "ROW", f"{what}: not as the log says")
@@ -215,7 +215,7 @@ def check_states(making: Making) -> None:
     """A unit is redeemed where a receipt says so, frozen where the last word of the officers says so."""
     books = making.books
     frozen: dict[bytes, tuple[int, int]] = {}
-    for row in books.tables["freeze"]:
+    for row in books.tables["unit_freeze"]:
         leaf = books.by_object.get(row.hash)
         holds = leaf is not None and sha256(row.data).digest() == row.hash
         if books.expect(holds, "ROW", f"freeze {row.hash.hex()} is not in the log") and leaf is not None:

@@ -82,6 +82,7 @@ def run_batch(desk: Desk, tx: Transaction, items: Sequence[Item]) -> list[Any]:
     buckets.lock([plan for need in needs for plan in need.plans], ids, now_us)
     # SPEC ISSUANCE-9.2.10
     journal = Journal.open(tx)
+    desk.saw(journal.head.at_us)
     if journal.head.rules != rules.rules:
         rules = desk.in_force(tx, journal.head.rules)
     batch = Batch(desk, journal, rules, buckets, credentials=credentials)
@@ -97,6 +98,8 @@ def run_batch(desk: Desk, tx: Transaction, items: Sequence[Item]) -> list[Any]:
             journal.flush()
             batch.journal = journal = reopen(tx, journal)
             batch.rules = desk.in_force(tx, journal.head.rules)
+    if batch.journal.leaves:
+        desk.saw(batch.journal.now_us)
     batch.flush()
     return answers
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from specie.issuance.engine.central_management.keep import RefixItem, unsealed
+from specie.issuance.engine.central_management.keep import RefixItem
 from specie.issuance.engine.central_management.requests import ExpireItem, quota_control_of
 from specie.issuance.engine.outcome import Outcome
+from specie.issuance.engine.rounds import try_each
 from specie.issuance.messages.claims import Claims, read_payload, tbs_hash
 from specie.issuance.messages.objects import Credential, Deny
 from specie.issuance.protocol.keyset import may_sign
@@ -25,12 +26,14 @@ BATCH_MAX = 256
 
 
 async def step(engine: CentralManagementEngine) -> None:
-    """One round of chores."""
-    await confirm(engine)
-    await sign_leftovers(engine)
-    await expire(engine)
-    await close_expired(engine)
-    await engine.log.make_checkpoint()
+    """One round of chores; each can fail without the others. Raises the first failure."""
+    await try_each(
+        lambda: confirm(engine),
+        lambda: sign_leftovers(engine),
+        lambda: expire(engine),
+        lambda: close_expired(engine),
+        engine.log.make_checkpoint,
+    )
 
 
 async def confirm(engine: CentralManagementEngine) -> None:
@@ -69,7 +72,7 @@ async def sign_leftovers(engine: CentralManagementEngine) -> int:
 
     def read(tx: Transaction) -> list[ObjectRow]:
         rows = {row.cti: row for row in journal_store.unsigned_objects(tx, BATCH_MAX)}
-        rows.update(journal_store.objects_by_cti(tx, unsealed(tx, BATCH_MAX)))
+        rows.update(journal_store.objects_by_cti(tx, store.unsealed_credentials(tx, BATCH_MAX)))
         return list(rows.values())
 
     rows = await engine.desk.database.read(read)
@@ -116,6 +119,8 @@ async def rooted(
     request = read_unverified(body.request, Request)
     root, _ = unit_root(fresh.cti, request.body)
     found = await engine.desk.database.read(lambda tx: store.credentials_by_cti(tx, [old.cti]))
+    if old.cti not in found:
+        raise Unavailable("this credential was just fixed anew")
     assert fresh.exp is not None
     row = replace(found[old.cti], cti=fresh.cti, iat=fresh.iat, exp=fresh.exp)
     return replace(body, unit_root=root), row

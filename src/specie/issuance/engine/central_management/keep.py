@@ -10,7 +10,6 @@ from specie.issuance.engine.desk import Desk, keep_signatures
 from specie.issuance.store import central_management as store
 from specie.issuance.store import rules as rules_store
 from specie.issuance.store.journal import ObjectRow, objects_by_cti, refix_object
-from specie.kernel.db import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +64,3 @@ class RefixItem:
         batch.journal.append("refixed", self.new.hash, self.old.hash)
         return self.new
 
-
-def unsealed(tx: Transaction, limit: int) -> list[bytes]:
-    """Credentials that were fixed and never sealed: a crash came between."""
-    rows = tx.all("SELECT cti FROM credential WHERE sealed IS NULL AND state = 0 ORDER BY cti LIMIT ?", (limit,))
-    return [row[0] for row in rows]

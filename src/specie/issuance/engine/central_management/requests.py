@@ -72,7 +72,7 @@ class RequestItem:
 
     # SPEC ISSUANCE-6.2.18, ISSUANCE-6.0.1, ISSUANCE-6.0.3
     def decide(self, batch: Batch, desk: Desk) -> Outcome | Waiting:
-        claims, body = self.request.claims, self.request.body
+        claims = self.request.claims
         # SPEC ISSUANCE-6.2.10, ISSUANCE-10.1.1, ISSUANCE-10.1.2, ISSUANCE-10.1.3, ISSUANCE-4.1.2
         known = batch.requests.get((claims.iss, claims.cti))
         if known is not None:

@@ -124,6 +124,8 @@ class ReturnItem:
         if any(row is not None and row.state == store.CredentialState.OPEN for row in known):
             # another shard counted it, and its report is still on the way
             raise Unavailable("the use of a credential has not been reported yet")
+        if any(cti not in batch.credentials for cti, _ in self.credentials):
+            raise CredentialConflict("value came back for a credential that was never made here")
         seq = batch.journal.next_seq()
         if not store.add_return(batch.tx, self.reference, self.kind, self.currency, self.issuer, self.amount, seq):
             return False
@@ -133,10 +135,7 @@ class ReturnItem:
                 bucket = batch.buckets.by_key[key]
                 batch.buckets.move(bucket, seq, self.reference, bucket.give_back(self.amount))
         for cti, amount in self.credentials:
-            row = batch.credentials.get(cti)
-            if row is None:
-                raise CredentialConflict("value came back for a credential that was never made here")
-            for ident in unpack_ids(row.buckets):
+            for ident in unpack_ids(batch.credentials[cti].buckets):
                 bucket = batch.buckets.by_id[ident]
                 batch.buckets.move(bucket, seq, self.reference, bucket.give_back(amount))
         return True

@@ -38,7 +38,7 @@ from specie.issuance.engine.rulebook import OFFICER_ALGORITHMS
 from specie.issuance.engine.rulesdoor import RulesDoor
 from specie.issuance.engine.running import Running
 from specie.issuance.engine.tracing import trace
-from specie.issuance.errors import ApprovalRejected, ChannelMismatch, Denial, UnknownRequest
+from specie.issuance.errors import ApprovalRejected, ChannelMismatch, Denial, KmsUnavailable, UnknownRequest
 from specie.issuance.messages.objects import Approval, Credential, Request
 from specie.issuance.protocol.envelope import open_one
 from specie.issuance.protocol.keyset import public_key
@@ -129,12 +129,16 @@ class CentralManagementEngine:
         if isinstance(kept, Exception):
             return kept
         row = outcome.row
-        signature = row.signature or kept.signatures[row.cti]
+        signature = row.signature or kept.signatures.get(row.cti)
+        if signature is None:
+            # SPEC ISSUANCE-12.1.5
+            return KmsUnavailable("its key stopped, and it is being fixed anew; ask again")
         if outcome.refusal is not None:
             outcome.refusal.evidence = assemble(row, signature)
             return outcome.refusal
-        credential = kept.credentials[row.cti]
-        assert credential.sealed is not None and credential.hash is not None
+        credential = kept.credentials.get(row.cti)
+        if credential is None or credential.sealed is None or credential.hash is None:
+            return KmsUnavailable("its key stopped, and it is being fixed anew; ask again")
         return Granted(
             credential.sealed,
             credential.cti,
@@ -184,7 +188,8 @@ class CentralManagementEngine:
             return []
         desk = self.desk
         stored = await desk.database.read(lambda tx: store.credentials_by_cti(tx, [row.cti for row in rows]))
-        todo = [row for row in rows if stored[row.cti].sealed is None]
+        # what is no longer there was fixed anew under another id
+        todo = [row for row in rows if row.cti in stored and stored[row.cti].sealed is None]
         if not todo:
             return []
         keys = desk.key_set(await desk.current())
@@ -224,7 +229,7 @@ class CentralManagementEngine:
         return await self.finish([outcome])
 
     async def approve(self, approval: bytes) -> str:
-        """One officer's decision. Answers where the request stands: pending, credentialed, rejected, admitting, known."""
+        """One officer's decision. Answers pending, credentialed, rejected, admitting or known."""
         desk = self.desk
         keys = desk.key_set(await desk.current())
         now_s = desk.now_s()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -79,8 +79,11 @@ async def create(engine: IssuanceSystemEngine, orders: Sequence[Order], idents: 
     ]
 
     def run(batch: Batch) -> None:
-        store.add_issues(batch.tx, rows)
-        for row in rows:
+        # a commit whose answer was lost is tried again
+        known = store.issues(batch.tx, [row.id for row in rows])
+        fresh = [row for row in rows if row.id not in known]
+        store.add_issues(batch.tx, fresh)
+        for row in fresh:
             batch.journal.append("request", row.request_hash)
 
     await engine.writer.submit(Work(run))
@@ -168,6 +171,14 @@ class Conflict(RuntimeError):
     """An issue was moved by another call in between; nothing of this batch is kept and it is tried again later."""
 
 
+async def commit(engine: IssuanceSystemEngine, run: Callable[[Batch], Any]) -> Any:
+    """Run a stage's work by the writer. Raises Unavailable where an issue has moved; what is stored stands."""
+    try:
+        return await engine.writer.submit(Work(run))
+    except Conflict as error:
+        raise Unavailable("this issue was moved by another call; ask again") from error
+
+
 # SPEC ISSUANCE-8.3, ISSUANCE-8.5
 async def keep(engine: IssuanceSystemEngine, before: Sequence[IssueRow], after: Sequence[IssueRow]) -> None:
     """Store rows that moved, each by an update that succeeds only from the state it was in."""
@@ -183,7 +194,7 @@ async def keep(engine: IssuanceSystemEngine, before: Sequence[IssueRow], after: 
             if name is not None:
                 batch.journal.append(new.state.name.lower(), name, new.request_hash)
 
-    await engine.writer.submit(Work(run))
+    await commit(engine, run)
 
 
 def object_of(row: IssueRow) -> bytes | None:

@@ -39,6 +39,7 @@ class Work:
 def run_batch(desk: Desk, tx: Transaction, items: Sequence[Any]) -> list[Any]:
     """Decide in order of arrival; refusals are answers, anything else rolls the batch back."""
     journal = Journal.open(tx)
+    desk.saw(journal.head.at_us)
     batch = Batch(desk, journal, desk.in_force(tx, journal.head.rules))
     answers: list[Any] = []
     for item in items:
@@ -50,5 +51,7 @@ def run_batch(desk: Desk, tx: Transaction, items: Sequence[Any]) -> list[Any]:
             batch.journal.flush()
             batch.journal = Journal(tx, read_head(tx), batch.journal.now_us)
             batch.rules = desk.in_force(tx, batch.journal.head.rules)
+    if batch.journal.leaves:
+        desk.saw(batch.journal.now_us)
     batch.journal.flush()
     return answers

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from specie.issuance.api import MintNote
 from specie.issuance.engine.issuance_system import redeeming
 from specie.issuance.engine.issuance_system.batch import Batch, Work
 from specie.issuance.engine.quota_control.chores import follow
+from specie.issuance.engine.rounds import try_each
+from specie.issuance.errors import KeyNotActive, KeyRevoked
 from specie.issuance.messages.claims import Claims
-from specie.issuance.messages.objects import Cancel, ControlBit, Model, Request
+from specie.issuance.messages.objects import Cancel, ControlBit, Minted, Model, Request
 from specie.issuance.protocol.envelope import read_unverified
 from specie.issuance.protocol.policy import OFFLINE
 from specie.issuance.store import issuance_system as store
@@ -28,14 +32,21 @@ PATIENCE_US = 2_000_000
 
 
 async def step(engine: IssuanceSystemEngine, *, patience_us: int = PATIENCE_US) -> None:
-    """One round of chores."""
-    await follow(engine, engine.central_management)
+    """One round of chores; each can fail without the others. Raises the first failure."""
+    await try_each(
+        lambda: follow(engine, engine.central_management),
+        lambda: follow_policies(engine),
+        lambda: take_up(engine, patience_us),
+        lambda: report(engine),
+        lambda: redeeming.resume(engine),
+        engine.log.make_checkpoint,
+    )
+
+
+async def follow_policies(engine: IssuanceSystemEngine) -> None:
+    """Fetch policies that were missed, one after the other."""
     for data in await engine.central_management.rules.policies_since(await policy_version(engine)):
         await engine.rules.apply_policy(data)
-    await take_up(engine, patience_us)
-    await report(engine)
-    await redeeming.resume(engine)
-    await engine.log.make_checkpoint()
 
 
 async def policy_version(engine: IssuanceSystemEngine) -> int:
@@ -49,15 +60,14 @@ async def take_up(engine: IssuanceSystemEngine, patience_us: int = PATIENCE_US) 
     before_us = engine.desk.clock.now_us() - patience_us
     rows = await engine.desk.database.read(lambda tx: store.open_issues(tx, before_us, BATCH_MAX))
     due = [row for row in rows if row.id not in engine.busy]
-    for row in due:
-        if row.state == IssueState.BIT:
-            await give_up(engine, row)
-    engine.busy.update(row.id for row in due)
+    given_up = [partial(give_up, engine, row) for row in due if row.state == IssueState.BIT]
+    engine.busy.take(row.id for row in due)
     try:
         await engine.advance([row for row in due if row.state != IssueState.BIT])
     finally:
-        engine.busy.difference_update(row.id for row in due)
+        engine.busy.leave(row.id for row in due)
     await abandon(engine, due)
+    await try_each(*given_up)
     return len(due)
 
 
@@ -117,13 +127,34 @@ async def send(engine: IssuanceSystemEngine) -> int:
         return 0
     values: list[Any] = [codec.decode(message.body, bytes_max=2**20) for message in messages]
     answers = await engine.quota_control.minted([MintNote(*value) for value in values], peer=engine.desk.me)
-    done = [m.id for m, answer in zip(messages, answers, strict=True) if not isinstance(answer, Unavailable)]
-    for answer in answers:
+    done = []
+    for message, value, answer in zip(messages, values, answers, strict=True):
+        if isinstance(answer, KeyNotActive | KeyRevoked):
+            await renew(engine, message, value)
+            continue
         if isinstance(answer, Refused):
             engine.desk.observer.alarm("MINT_NOTE_REFUSED", f"{answer.code}: {answer.detail}")
+        if not isinstance(answer, Unavailable):
+            done.append(message.id)
     now_us = engine.desk.clock.now_us()
     await engine.writer.submit(Work(lambda batch: journal_store.mark_sent(batch.tx, done, now_us)))
     return len(done)
+
+
+# SPEC ISSUANCE-12.1.5, ISSUANCE-20.19
+async def renew(engine: IssuanceSystemEngine, message: journal_store.Message, value: Any) -> None:
+    """A note whose key stopped before it arrived says the same under the key in force, in the next round."""
+    desk = engine.desk
+    old = read_unverified(value[0], Minted)
+    claims = Claims(iss=desk.me, aud=old.claims.aud, iat=desk.now_s(), cti=desk.new_cti())
+    (note,) = await desk.sign_now("is:unit", [(claims, old.body)])
+    body = codec.encode([note, value[1]])
+
+    def run(batch: Batch) -> None:
+        if journal_store.replace_message(batch.tx, message.id, message.body, body):
+            batch.journal.append("refixed", sha256(note).digest(), old.hash)
+
+    await engine.writer.submit(Work(run))
 
 
 async def settle(engine: IssuanceSystemEngine) -> bool:

@@ -1,4 +1,4 @@
-"""Steps 4 to 6: present credentials, check control bits (D1 to D6), make units (D7), register them (D8), report (D9)."""
+"""Steps 4 to 6: show credentials, check control bits (D1 to D6), make units (D7), register (D8), report (D9)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from specie.issuance.api import Bit, Registration
-from specie.issuance.engine.issuance_system.asking import Conflict, denied
-from specie.issuance.engine.issuance_system.batch import Batch, Work
+from specie.issuance.engine.issuance_system.asking import Conflict, commit, denied
+from specie.issuance.engine.issuance_system.batch import Batch
 from specie.issuance.errors import (
     AlreadyMinted,
     BitExpired,
@@ -178,9 +178,9 @@ async def mint(engine: IssuanceSystemEngine, good: Sequence[tuple[IssueRow, Sign
     made = await make_units(engine, good)
 
     def run(batch: Batch) -> list[IssueRow]:
-        return [row for row in (_store(engine, batch, each, bit) for each, (_, bit) in zip(made, good, strict=True))]
+        return _store(engine, batch, made, [bit for _, bit in good])
 
-    stored: list[IssueRow] = await engine.writer.submit(Work(run))
+    stored: list[IssueRow] = await commit(engine, run)
     waiting = [row for row in stored if row.state == IssueState.MINTED]
     registered = {row.id: row for row in await register(engine, waiting)}
     return [registered.get(row.id, row) for row in stored]
@@ -233,28 +233,44 @@ async def make_units(engine: IssuanceSystemEngine, good: Sequence[tuple[IssueRow
 
 
 # SPEC ISSUANCE-6.6.6, ISSUANCE-6.6.10, ISSUANCE-20.11, ISSUANCE-5.4.5
-def _store(engine: IssuanceSystemEngine, batch: Batch, made: Made, bit: Signed[ControlBit]) -> IssueRow:
-    """Guarded by the state: a second mint finds the units of the first."""
-    if not store.replace_issue(batch.tx, made.old, made.row):
-        stored = store.issue(batch.tx, made.row.id)
-        if stored is None or stored.state < IssueState.MINTED:
-            raise Conflict
-        # ALREADY_MINTED: the stored units are the answer
-        engine.desk.observer.request("mint", AlreadyMinted.chapter)
-        return stored
+def _store(
+    engine: IssuanceSystemEngine, batch: Batch, made: Sequence[Made], bits: Sequence[Signed[ControlBit]]
+) -> list[IssueRow]:
+    """Guarded by the state, set-wise: a second mint finds the units of the first."""
+    states = store.states_of(batch.tx, [each.row.id for each in made])
+    due = [(each, bit) for each, bit in zip(made, bits, strict=True) if states.get(each.row.id) == each.old]
+    if store.replace_issues(batch.tx, [(each.old, each.row) for each, _ in due]) != len(due):
+        raise Conflict
     store.add_units(
         batch.tx,
         [
-            (serial, made.row.id, place, value, int(UnitState.ACTIVE), data)
-            for place, (serial, value, data) in enumerate(made.values)
+            (serial, each.row.id, place, value, int(UnitState.ACTIVE), data)
+            for each, _ in due
+            for place, (serial, value, data) in enumerate(each.values)
         ],
     )
+    for each, bit in due:
+        _enter(batch, each, bit)
+    done = {each.row.id for each, _ in due}
+    return [each.row if each.row.id in done else _minted_before(engine, batch, each.row.id) for each in made]
+
+
+def _enter(batch: Batch, made: Made, bit: Signed[ControlBit]) -> None:
+    """Leaves and outbox of one mint."""
     batch.journal.append("bit", sha256(bit.tbs).digest(), made.row.credential_hash or bytes(32), bit.kid)
     batch.journal.append("mint", bit.body.unit_root, bit.hash)
     if made.minted:
         batch.journal.append("release", sha256(made.minted).digest(), bit.hash)
         batch.journal.send_later("minted", bit.claims.cti, codec.encode([made.minted, b""]))
-    return made.row
+
+
+def _minted_before(engine: IssuanceSystemEngine, batch: Batch, ident: bytes) -> IssueRow:
+    """ALREADY_MINTED: the stored units are the answer. Raises Conflict where another call moved the issue elsewhere."""
+    stored = store.issue(batch.tx, ident)
+    if stored is None or stored.state < IssueState.MINTED:
+        raise Conflict
+    engine.desk.observer.request("mint", AlreadyMinted.chapter)
+    return stored
 
 
 # SPEC ISSUANCE-6.6.8, ISSUANCE-6.6.9, ISSUANCE-13.4.3
@@ -302,5 +318,5 @@ async def release(engine: IssuanceSystemEngine, row: IssueRow, receipt: bytes) -
         batch.journal.send_later("minted", bit.claims.cti, codec.encode([minted, receipt]))
         return fresh
 
-    answer: IssueRow = await engine.writer.submit(Work(run))
+    answer: IssueRow = await commit(engine, run)
     return answer

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from specie.issuance.engine.issuance_system.batch import Batch, Work
+from specie.issuance.engine.rounds import try_each
 from specie.issuance.engine.rulebook import OFFICER_ALGORITHMS
 from specie.issuance.errors import (
     AlreadyRedeemed,
@@ -50,8 +52,17 @@ async def redeem(engine: IssuanceSystemEngine, parcel: Parcel) -> bytes:
     filled = await fill(engine, parcel, request)
     if known is None:
         row = store.RedemptionRow(claims.iss, claims.cti, digest, parcel.request, pack_parcel(filled), UNDER_WAY, None)
-        await engine.writer.submit(Work(lambda batch: store.add_redemption(batch.tx, row)))
+        await engine.writer.submit(Work(lambda batch: begin(batch, row)))
     return await forward(engine, filled, request)
+
+
+def begin(batch: Batch, row: store.RedemptionRow) -> None:
+    """Note that it is under way, unless another call with the same bytes has. Raises IdempotencyMismatch."""
+    known = store.redemption(batch.tx, row.iss, row.cti)
+    if known is None:
+        store.add_redemption(batch.tx, row)
+    elif known.hash != row.hash:
+        raise IdempotencyMismatch("this id was used for another redemption")
 
 
 async def fill(engine: IssuanceSystemEngine, parcel: Parcel, request: Signed[RedemptionRequest]) -> Parcel:
@@ -78,14 +89,7 @@ async def forward(engine: IssuanceSystemEngine, parcel: Parcel, request: Signed[
         receipt = await engine.quota_control.redeem(parcel, peer=engine.desk.me)
     except Refused as refusal:
         if refusal.status != 423:
-            await engine.writer.submit(
-                Work(
-                    lambda batch: batch.tx.run(
-                        "DELETE FROM redemption WHERE iss = ? AND cti = ? AND state = 0",
-                        (claims.iss, claims.cti),
-                    )
-                )
-            )
+            await engine.writer.submit(Work(lambda batch: store.drop_redemption(batch.tx, claims.iss, claims.cti)))
         raise
     state = UnitState.REDEEMED if request.body.beneficiary else UnitState.DESTROYED
 
@@ -104,8 +108,9 @@ async def forward(engine: IssuanceSystemEngine, parcel: Parcel, request: Signed[
 
 async def resume(engine: IssuanceSystemEngine) -> None:
     """Redemptions that a crash left under way are passed on again: the same bytes, the same receipt."""
-    for row in await engine.desk.database.read(lambda tx: store.open_redemptions(tx, 100)):
-        await forward(engine, unpack_parcel(row.parcel), read_unverified(row.data, RedemptionRequest))
+    rows = await engine.desk.database.read(lambda tx: store.open_redemptions(tx, 100))
+    parcels = [(unpack_parcel(row.parcel), read_unverified(row.data, RedemptionRequest)) for row in rows]
+    await try_each(*(partial(forward, engine, parcel, request) for parcel, request in parcels))
 
 
 # SPEC ISSUANCE-12.4.1
@@ -138,12 +143,15 @@ async def freeze(engine: IssuanceSystemEngine, datas: Sequence[bytes]) -> None:
     old, new = states if pause.action == PauseAction.PAUSE else states[::-1]
 
     def run(batch: Batch) -> None:
-        if not store.add_freeze(batch.tx, opened[0].hash, serial, pause.action, opened[0].data):
+        unit = store.units_by_serial(batch.tx, [serial]).get(serial)
+        if unit is None:
+            raise UnknownSerial("no unit with this serial was made here")
+        if unit.state in (UnitState.REDEEMED, UnitState.DESTROYED):
+            raise AlreadyRedeemed("the unit was redeemed before")
+        # each word counts once, with whatever other word it is shown: an old release does not lift a later freeze
+        fresh = [store.add_freeze(batch.tx, each.hash, serial, pause.action, each.data) for each in opened]
+        if not all(fresh) or not store.move_unit(batch.tx, serial, old, new):
             return
-        if not store.move_unit(batch.tx, serial, old, new):
-            found = store.units_by_serial(batch.tx, [serial])
-            if serial not in found:
-                raise UnknownSerial("no unit with this serial was made here")
         batch.journal.append("freeze" if new == UnitState.FROZEN else "unfreeze", opened[0].hash)
 
     await engine.writer.submit(Work(run))

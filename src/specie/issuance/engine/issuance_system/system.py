@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -26,6 +25,7 @@ from specie.issuance.engine.issuance_system.minting import present, register
 from specie.issuance.engine.logbook import Logbook
 from specie.issuance.engine.reaching import RoomWriter
 from specie.issuance.engine.rulesdoor import RulesDoor
+from specie.issuance.engine.running import Busy
 from specie.issuance.engine.tracing import trace
 from specie.issuance.errors import PolicyStale, UnknownRequest, UnknownSerial, refusal_class
 from specie.issuance.messages.objects import Deny, Model, Request
@@ -34,9 +34,8 @@ from specie.issuance.store import issuance_system as store
 from specie.issuance.store.issuance_system import IssueRow, IssueState
 from specie.issuance.store.tracing import at_issuance_system
 from specie.kernel.db import Transaction
-from specie.kernel.errors import KeyInProgress, KeyReused, Refused, Unavailable
+from specie.kernel.errors import KeyReused, Refused, Unavailable
 
-WAIT_S, WAITS = 2.0, 40
 FINISHED = (IssueState.RELEASED, IssueState.DENIED, IssueState.ABANDONED)
 
 
@@ -67,39 +66,30 @@ class IssuanceSystemEngine:
         self.rules = RulesDoor(desk, self.writer.submit)
         self.last_error: dict[bytes, Exception | None] = {}
         """Why an issue that is under way has not moved on; only for the answer, nothing depends on it."""
-        self.busy: set[bytes] = set()
+        self.busy = Busy()
         self._intake: Intake[tuple[Order, bytes], IssueRow] = Intake(self._work)
 
     async def issue(self, orders: Sequence[Order], *, keys: Sequence[bytes] = ()) -> list[IssueView | Refusal]:
-        """The six steps for a batch of orders. keys: one id per order; an order sent again under its id is not a second.
+        """The six steps for a batch of orders. keys: one id per order; an order sent again is not a second.
 
         Answers views of issues that are finished or wait (for officers, for room, for a system that is away), and the
         refusal of those that were denied.
         """
         idents = list(keys) or [self.desk.new_cti() for _ in orders]
-        await self._wait_for_first(idents)
-        self.busy.update(idents)
+        await self.busy.enter(idents)
         try:
             known = await self.desk.database.read(lambda tx: store.issues(tx, idents)) if keys else {}
             fresh = [(order, ident) for order, ident in zip(orders, idents, strict=True) if ident not in known]
             rows: dict[bytes, IssueRow | Exception] = dict(known)
             answers = await self._intake.submit_many(fresh, "")
         finally:
-            self.busy.difference_update(idents)
+            self.busy.leave(idents)
         rows.update({ident: answer for (_, ident), answer in zip(fresh, answers, strict=True)})
         views = [self._answer(order, rows[ident]) for order, ident in zip(orders, idents, strict=True)]
         return [
             replace(view, replayed=True) if ident in known and isinstance(view, IssueView) else view
             for view, ident in zip(views, idents, strict=True)
         ]
-
-    async def _wait_for_first(self, idents: Sequence[bytes]) -> None:
-        """A second call under a key waits for the first, up to two seconds. Raises KeyInProgress."""
-        for _ in range(WAITS):
-            if not self.busy.intersection(idents):
-                return
-            await asyncio.sleep(WAIT_S / WAITS)
-        raise KeyInProgress("the first call under this key still runs")
 
     def _answer(self, order: Order, row: IssueRow | Exception) -> IssueView | Refusal:
         if isinstance(row, Exception):
@@ -195,8 +185,7 @@ class IssuanceSystemEngine:
 
     async def execute(self, ident: bytes) -> IssueView:
         """Take an issue up again now. Raises KeyInProgress, UnknownRequest, the denial that ended it."""
-        await self._wait_for_first([ident])
-        self.busy.add(ident)
+        await self.busy.enter([ident])
         try:
             row = await self.desk.database.read(lambda tx: store.issue(tx, ident))
             if row is None:
@@ -204,7 +193,7 @@ class IssuanceSystemEngine:
             if row.state not in FINISHED:
                 (row,) = await self.advance([row])
         finally:
-            self.busy.discard(ident)
+            self.busy.leave([ident])
         if row.state == IssueState.DENIED:
             raise denial_of(row)
         return self.view(row)

@@ -96,6 +96,7 @@ def run_batch(desk: Desk, tx: Transaction, items: Sequence[Item]) -> list[Any]:
         ids = {i for row in store.uses_by_cid(tx, returning).values() for i in unpack_ids(row.buckets)}
     buckets.lock([plan for need in needs for plan in need.plans], ids, now_us)
     journal = Journal.open(tx)
+    desk.saw(journal.head.at_us)
     if journal.head.rules != rules.rules:
         rules = desk.in_force(tx, journal.head.rules)
     batch = Batch(desk, journal, rules, buckets)
@@ -114,5 +115,7 @@ def run_batch(desk: Desk, tx: Transaction, items: Sequence[Item]) -> list[Any]:
         if batch.journal.rules_changed:
             batch.settle()
             batch.rules = desk.in_force(tx, batch.journal.head.rules)
+    if batch.journal.leaves:
+        desk.saw(batch.journal.now_us)
     batch.flush()
     return answers

@@ -9,6 +9,7 @@ from specie.issuance.api import CentralManagement, Report
 from specie.issuance.engine.desk import Desk, assemble
 from specie.issuance.engine.quota_control.batch import Batch
 from specie.issuance.engine.quota_control.stating import make
+from specie.issuance.engine.rounds import try_each
 from specie.issuance.messages.claims import Claims, read_payload, tbs_hash
 from specie.issuance.messages.objects import ControlBit
 from specie.issuance.messages.wire import Body
@@ -28,11 +29,18 @@ UNSIGNED_MAX = 256
 
 
 async def step(engine: QuotaControlEngine, central_management: CentralManagement) -> None:
-    """One round of chores; each can fail without the others."""
-    await follow(engine, central_management)
-    await sign_leftovers(engine)
-    await report(engine, central_management)
-    # SPEC ISSUANCE-15.4.1
+    """One round of chores; each can fail without the others. Raises the first failure."""
+    await try_each(
+        lambda: follow(engine, central_management),
+        lambda: sign_leftovers(engine),
+        lambda: report(engine, central_management),
+        lambda: state_supply(engine),
+    )
+
+
+# SPEC ISSUANCE-15.4.1
+async def state_supply(engine: QuotaControlEngine) -> None:
+    """A supply statement per checkpoint."""
     if await engine.log.make_checkpoint() is not None:
         await make(engine)
 
@@ -60,24 +68,28 @@ class RefixItem:
         if entry is not None and may_sign(entry, batch.journal.now_s):
             return None
         new = refixed(desk, batch, self.old)
-        if not journal_store.refix_object(batch.tx, self.old.cti, new):
+        if not journal_store.refix_object(batch.tx, self.old, new):
             return None
         if new.typ == ControlBit.typ:
             store.replace_bit(batch.tx, self.old.cti, new.cti)
-            batch.tx.run("UPDATE outbox SET key = ?, body = ? WHERE key = ?", (new.cti, new.cti, self.old.cti))
+            journal_store.rename_message(batch.tx, self.old.cti, new.cti)
         batch.journal.append("refixed", new.hash, self.old.hash)
         return new
 
 
 def refixed(desk: Desk, batch: Batch, old: ObjectRow) -> ObjectRow:
-    """The same words with new cti and times, under the key that signs now."""
+    """The same words with new times, under the key that signs now; a bit gets a new cti too.
+
+    The others keep theirs: rows of redemptions, closed credentials and statements name them by it.
+    """
     kind = {each.typ: each for each in signed_kinds()}[old.typ]  # type: ignore[attr-defined]
     claims, body = read_payload(kind, old.payload)
     now_s = batch.journal.now_s
     exp = None if claims.exp is None else now_s + claims.exp - claims.iat
     nbf = None if claims.nbf is None else now_s
     entry = desk.key_set(batch.rules).signer("qc:bit", desk.me, now_s)
-    fresh = Claims(claims.iss, now_s, desk.new_cti(), claims.aud, exp, nbf)
+    cti = desk.new_cti() if old.typ == ControlBit.typ else claims.cti
+    fresh = Claims(claims.iss, now_s, cti, claims.aud, exp, nbf)
     payload = codec.encode(fresh.to_wire(body))
     return ObjectRow(fresh.cti, old.typ, entry.kid, payload, tbs_hash(old.typ, entry.kid, payload), None)
 
@@ -97,10 +109,10 @@ async def sign_leftovers(engine: QuotaControlEngine) -> int:
     rows = await engine.desk.database.read(lambda tx: journal_store.unsigned_objects(tx, UNSIGNED_MAX))
     if not rows:
         return 0
-    ready = []
-    for row in rows:
-        new = await engine.writer.submit(RefixItem(row))
-        ready.append(new or row)
+    answers = await engine.writer.submit_many([RefixItem(row) for row in rows])
+    if failed := next((each for each in answers if isinstance(each, Exception)), None):
+        raise failed
+    ready = [new or row for new, row in zip(answers, rows, strict=True)]
     signatures = await engine.desk.sign_rows(ready)
     hashes = {row.cti: row.hash for row in ready}
     await engine.writer.submit(SignItem({cti: (each, hashes[cti]) for cti, each in signatures.items()}))

@@ -118,7 +118,8 @@ class Opener:
             [credential.body.request for _, credential in good],
             Request,
             keys,
-            lambda kid: keys.entry(kid, ("is:req",)),
+            # SPEC ISSUANCE-12.2.1: what a stolen key signed does not count here either
+            lambda kid: keys.verifiable(kid, ("is:req",), now_s),
         )
         roots = self.roots(good, requests)
         for (index, credential), request, root in zip(good, requests, roots, strict=True):

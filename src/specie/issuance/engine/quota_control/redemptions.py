@@ -52,9 +52,9 @@ async def redeem(engine: QuotaControlEngine, parcel: Parcel, peer: str | None) -
         return read_parcel(engine, parcel, keys, policy, now_s, peer)
 
     try:
-        decided = await answered(engine, parcel.request)
-        if decided is None:
-            decided = await engine.writer.submit(await desk.offload(work))
+        if (known := await known_answer(engine, parcel, peer)) is not None:
+            return known
+        decided = await engine.writer.submit(await desk.offload(work))
     except Denial as refusal:
         # SPEC ISSUANCE-14.13: evidence for the asker; nothing is stored, since the same bytes may come again
         await desk.with_evidence("qc:bit", [(refusal, request_hash(parcel))])
@@ -67,20 +67,23 @@ async def redeem(engine: QuotaControlEngine, parcel: Parcel, peer: str | None) -
 
 
 # SPEC ISSUANCE-14.15
-async def answered(engine: QuotaControlEngine, data: bytes) -> Outcome | None:
-    """The stored receipt of exactly these bytes, whatever has become of keys, units and officers' words since.
-
-    Other bytes under the same id are refused behind the signature check, in the transaction.
-    """
-    request = read_unverified(data, RedemptionRequest)
+async def known_answer(engine: QuotaControlEngine, parcel: Parcel, peer: str | None) -> bytes | None:
+    """The receipt of these very bytes, which were judged before: what has expired since does not matter."""
+    request = read_unverified(parcel.request, RedemptionRequest)
 
     def read(tx: Transaction) -> Outcome | None:
-        known = store.redemption(tx, request.claims.iss, request.claims.cti)
-        if known is None or known.hash != request.hash:
+        row = store.redemption(tx, request.claims.iss, request.claims.cti)
+        if row is None or row.hash != request.hash or peer not in (None, row.issuer, row.iss):
             return None
-        return Outcome(objects_by_cti(tx, [known.receipt])[known.receipt], replayed=True)
+        return Outcome(objects_by_cti(tx, [row.receipt])[row.receipt], replayed=True)
 
-    return await engine.desk.database.read(read)
+    outcome = await engine.desk.database.read(read)
+    if outcome is None:
+        return None
+    (answer,) = await engine.finish([outcome])
+    if isinstance(answer, Exception):
+        raise answer
+    return answer[0]
 
 
 def read_parcel(

@@ -38,9 +38,7 @@ class HoldItem:
     def needs(self, rules: rules_store.InForce, now_us: int) -> Needs:
         needs = Needs(cids=[self.held.cti], requests=[self.request.hash])
         if rules.book is not None:
-            self.plans = plan_buckets(
-                rules.book.binding(now_us), self.request.body, self.request.claims.iss, now_us
-            )
+            self.plans = plan_buckets(rules.book.binding(now_us), self.request.body, self.request.claims.iss, now_us)
             needs.plans = self.plans
         return needs
 
@@ -54,9 +52,7 @@ class HoldItem:
         touched = [batch.buckets.by_key[plan.key] for plan in self.plans]
         for bucket in touched:
             batch.buckets.move(bucket, seq, self.held.cti, bucket.take(body.amount))
-        batch.counted.append(
-            store.CountedRow(seq, "use", body.currency, claims.iss, body.amount, self.held.hash)
-        )
+        batch.counted.append(store.CountedRow(seq, "use", body.currency, claims.iss, body.amount, self.held.hash))
         batch.add_use(
             store.UseRow(
                 self.held.cti,
@@ -80,9 +76,7 @@ class HoldItem:
 
 
 # SPEC ISSUANCE-17.4
-async def take_back(
-    engine: QuotaControlEngine, central_management: CentralManagement, *, restored: bool
-) -> int:
+async def take_back(engine: QuotaControlEngine, central_management: CentralManagement, *, restored: bool) -> int:
     """Count what central management holds of us and our log does not; how many credentials that was.
 
     restored: an operator says that the store was restored. Without it only uses beyond our last leaf prove that, and
@@ -98,4 +92,3 @@ async def take_back(
         if isinstance(answer, Exception):
             raise answer
     return sum(1 for answer in answers if answer is True)
-

@@ -38,6 +38,7 @@ async def minted(engine: QuotaControlEngine, notes: Sequence[MintNote], peer: st
         Minted,
         ("is:unit",),
         [lambda item, entry, index: check_address(item, entry, peer, desk.me)],
+        earlier=True,
     )
     bits = [item.body.bit_cti for item in opened if not isinstance(item, Denial)]
     rows = await desk.database.read(lambda tx: store.uses_by_bit(tx, bits))
@@ -101,6 +102,7 @@ async def cancel(engine: QuotaControlEngine, data: bytes, receipt: bytes, peer: 
         Cancel,
         ("is:unit",),
         [lambda item, entry, index: check_address(item, entry, peer, desk.me)],
+        earlier=True,
     )
     if isinstance(item, Denial):
         raise item

@@ -17,7 +17,7 @@ Answer = TypeVar("Answer")
 
 # SPEC ISSUANCE-9.4.2
 class Shards:
-    """Implements `api.QuotaControl` for an issuance system. root: id of the quota control that keeps the root bucket."""
+    """Implements `api.QuotaControl` for an issuance system. root: id of the one that keeps the root bucket."""
 
     def __init__(self, shards: Mapping[str, QuotaControl], root: str) -> None:
         self.shards = shards

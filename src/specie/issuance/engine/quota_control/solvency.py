@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from specie.issuance.api import Solvency
@@ -24,7 +25,8 @@ async def lines(engine: QuotaControlEngine) -> list[Solvency]:
     for code, rule in policy.currencies.items():
         if rule.reserve is None:
             continue
-        used, _ = await desk.database.read(lambda tx, key=root_keys_of(code)[0]: used_of(tx, key))  # type: ignore[misc]
+        stock = root_keys_of(code)[0]
+        used, _ = await desk.database.read(partial(used_of, key=stock))
         known = list(rules.attestations.get(code, {}).values())
         answer.append(
             Solvency(

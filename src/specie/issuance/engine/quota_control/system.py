@@ -34,7 +34,7 @@ from specie.issuance.engine.rulebook import OFFICER_ALGORITHMS
 from specie.issuance.engine.rulesdoor import RulesDoor
 from specie.issuance.engine.running import Running
 from specie.issuance.engine.tracing import trace
-from specie.issuance.errors import ChannelMismatch, Denial
+from specie.issuance.errors import ChannelMismatch, Denial, KmsUnavailable
 from specie.issuance.messages.objects import Revoke, Used
 from specie.issuance.protocol.envelope import open_one
 from specie.issuance.store.journal import ObjectRow
@@ -131,7 +131,7 @@ class QuotaControlEngine:
                 continue
             signature = each.row.signature or stored.get(each.row.cti)
             if signature is None:
-                answers.append(failure or ChannelMismatch("the object was fixed anew; ask again"))
+                answers.append(failure or KmsUnavailable("its key stopped, and it is being fixed anew; ask again"))
             elif each.refusal is not None:
                 each.refusal.evidence = assemble(each.row, signature)
                 answers.append(each.refusal)

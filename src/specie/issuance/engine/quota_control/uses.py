@@ -93,7 +93,7 @@ class UseItem:
 
     # SPEC ISSUANCE-6.5.11, ISSUANCE-20.7, ISSUANCE-20.20
     def check_policy(self, batch: Batch, desk: Desk, policies: Sequence[Policy]) -> None:
-        """Q11 under this system's own copy. Raises PolicyStale, the refusals of permission and amount, then approvals."""
+        """Q11 by this system's own copy. Raises PolicyStale, the refusals of permission, amount, approvals."""
         body, request = self.shown.credential.body, self.shown.request
         rule = policies[0].currencies.get(body.currency)
         # SPEC ISSUANCE-9.4.2

@@ -23,7 +23,8 @@ CREATE TABLE note(name TEXT PRIMARY KEY, value {blob} NOT NULL);
 RULES = """
 CREATE TABLE policy(version BIGINT PRIMARY KEY, hash {blob} NOT NULL, data {blob} NOT NULL, accepted_us BIGINT NOT NULL,
     delay_s BIGINT NOT NULL);
-CREATE TABLE manifest(version BIGINT PRIMARY KEY, hash {blob} NOT NULL, data {blob} NOT NULL, accepted_us BIGINT NOT NULL);
+CREATE TABLE manifest(version BIGINT PRIMARY KEY, hash {blob} NOT NULL, data {blob} NOT NULL,
+    accepted_us BIGINT NOT NULL);
 CREATE TABLE fresh(id INTEGER PRIMARY KEY CHECK(id = 1), confirmed_us BIGINT NOT NULL);
 CREATE TABLE pause(hash {blob} PRIMARY KEY, scope TEXT NOT NULL, data {blob} NOT NULL, at_us BIGINT NOT NULL,
     lifted_by {blob});
@@ -32,7 +33,8 @@ CREATE TABLE reserve(custodian TEXT NOT NULL, currency TEXT NOT NULL, amount BIG
 """
 
 BUCKETS = """
-CREATE TABLE bucket(id {serial}, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, kind SMALLINT NOT NULL, cap BIGINT NOT NULL,
+CREATE TABLE bucket(id {serial}, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, kind SMALLINT NOT NULL,
+    cap BIGINT NOT NULL,
     reserved BIGINT NOT NULL CHECK(reserved >= 0), used BIGINT NOT NULL CHECK(used >= 0), level BIGINT NOT NULL,
     last_us BIGINT NOT NULL, win_start BIGINT NOT NULL, win_end BIGINT NOT NULL, lowered SMALLINT NOT NULL DEFAULT 0)
     {fill};
@@ -42,12 +44,15 @@ CREATE TABLE entry(bucket BIGINT NOT NULL, seq BIGINT NOT NULL, cid {blob} NOT N
 
 CENTRAL_MANAGEMENT = """
 CREATE TABLE request(iss TEXT NOT NULL, cti {blob} NOT NULL, hash {blob} NOT NULL UNIQUE, data {blob} NOT NULL,
-    currency TEXT NOT NULL, amount BIGINT NOT NULL, state SMALLINT NOT NULL, tier SMALLINT NOT NULL, at_us BIGINT NOT NULL,
+    currency TEXT NOT NULL, amount BIGINT NOT NULL, state SMALLINT NOT NULL, tier SMALLINT NOT NULL,
+    at_us BIGINT NOT NULL,
     until_s BIGINT NOT NULL, buckets {blob} NOT NULL, credential {blob}, denial {blob}, detail TEXT,
     PRIMARY KEY(iss, cti));
 CREATE INDEX request_pending ON request(until_s) WHERE state = 2;
-CREATE TABLE credential(cti {blob} PRIMARY KEY, request {blob} NOT NULL UNIQUE, iss TEXT NOT NULL, currency TEXT NOT NULL,
-    amount BIGINT NOT NULL, iat BIGINT NOT NULL, exp BIGINT NOT NULL, quota_control TEXT NOT NULL, buckets {blob} NOT NULL,
+CREATE TABLE credential(cti {blob} PRIMARY KEY, request {blob} NOT NULL UNIQUE, iss TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    amount BIGINT NOT NULL, iat BIGINT NOT NULL, exp BIGINT NOT NULL, quota_control TEXT NOT NULL,
+    buckets {blob} NOT NULL,
     state SMALLINT NOT NULL, hash {blob}, sealed {blob}, used_seq BIGINT);
 CREATE INDEX credential_open ON credential(exp) WHERE state = 0;
 CREATE TABLE approval(hash {blob} PRIMARY KEY, object {blob} NOT NULL, person TEXT NOT NULL, title TEXT,
@@ -91,7 +96,8 @@ CREATE TABLE unit(serial {blob} PRIMARY KEY, issue {blob} NOT NULL, place SMALLI
 CREATE INDEX unit_issue ON unit(issue);
 CREATE TABLE redemption(iss TEXT NOT NULL, cti {blob} NOT NULL, hash {blob} NOT NULL, data {blob} NOT NULL,
     parcel {blob} NOT NULL, state SMALLINT NOT NULL, receipt {blob}, PRIMARY KEY(iss, cti));
-CREATE TABLE freeze(hash {blob} PRIMARY KEY, serial {blob} NOT NULL, action SMALLINT NOT NULL, data {blob} NOT NULL);
+CREATE TABLE unit_freeze(hash {blob} PRIMARY KEY, serial {blob} NOT NULL, action SMALLINT NOT NULL,
+    data {blob} NOT NULL);
 """
 
 APPEND_ONLY = {
@@ -106,7 +112,7 @@ APPEND_ONLY = {
         "reserve",
     ),
     "quota_control": ("log", "entry", "redeemed", "redemption", "counted", "policy", "manifest", "reserve"),
-    "issuance_system": ("log", "freeze", "policy", "manifest"),
+    "issuance_system": ("log", "unit_freeze", "policy", "manifest"),
 }
 TABLES = {
     "central_management": JOURNAL + RULES + BUCKETS + CENTRAL_MANAGEMENT,
@@ -117,7 +123,8 @@ TABLES = {
 
 _START = "00" * 32
 HEAD = {
-    "sqlite": f"INSERT INTO head(id, seq, hash, frontier, at_us, high_us, rules) VALUES (1, 0, X'{_START}', X'', 0, 0, 0)",
+    "sqlite": "INSERT INTO head(id, seq, hash, frontier, at_us, high_us, rules)"
+    f" VALUES (1, 0, X'{_START}', X'', 0, 0, 0)",
     "postgresql": "INSERT INTO head(id, seq, hash, frontier, at_us, high_us, rules)"
     f" VALUES (1, 0, decode('{_START}', 'hex'), decode('', 'hex'), 0, 0, 0)",
 }

@@ -1,0 +1,93 @@
+"""``specie audit``: the supply equation, computed anew from the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from specie.app.cli.exits import Exit
+from specie.app.cli.terminal import Terminal
+from specie.app.workplace import Workplace
+
+audit = typer.Typer(rich_markup_mode=None)
+
+
+@audit.command("audit")
+def check(context: typer.Context) -> None:
+    """Check that issued − redeemed − cancelled is what is somewhere; exit code 9 if it is not.
+
+    Reads the stores of this installation and changes nothing; where they are somewhere else, the running services are
+    asked for their signed statements and logs, which proves less and says so.
+
+    Examples: specie audit · specie audit --json
+    """
+    terminal: Terminal = context.obj
+    report = terminal.run(look(terminal.workplace()))
+    terminal.show(dict(report), in_words(report))
+    if not report["balanced"]:
+        raise typer.Exit(Exit.UNVERIFIED)
+
+
+async def look(place: Workplace) -> Mapping[str, Any]:
+    """The whole audit where the stores are here, else what the services sign."""
+    try:
+        if place.url is None and place.has_stores():
+            return {**await place.audit(), "basis": "stores"}
+        return await ask_services(place)
+    finally:
+        await place.close()
+
+
+# SPEC ISSUANCE-15.6.1
+async def ask_services(place: Workplace) -> Mapping[str, Any]:
+    """Logs against checkpoints, the statement of quota control, and central management's figure beside it."""
+    from specie.issuance.cli.logs import verify_logs
+    from specie.issuance.cli.office import Office
+    from specie.issuance.cli.supplies import statement_of
+
+    office = Office(place)
+    policy = await office.read_policy("quota-control")
+    statement = await statement_of(office)
+    reports = await verify_logs(office)
+    differences = [
+        {"id": "CHAIN", "system": report.system, "detail": fault, "figures": {}}
+        for report in reports
+        for fault in report.faults
+    ]
+    theirs = {bucket.key: bucket.used for bucket in (await office.central_management.quotas()).buckets}
+    mine = {bucket.key: bucket.used for bucket in (await office.quota_control.quotas()).buckets}
+    terms: dict[str, dict[str, str]] = {}
+    for code in policy.currencies:
+        issued, redeemed, _ = statement.body.totals.get(code, (0, 0, {}))
+        terms[code] = {"issued": office.plain(issued, code), "redeemed": office.plain(redeemed, code)}
+        key = f"stock:{code}"
+        if theirs.get(key, 0) != mine.get(key, 0):
+            detail = f"{code}: the two accounts of what is out differ"
+            figures = {"central_management": theirs.get(key, 0), "quota_control": mine.get(key, 0)}
+            differences.append({"id": "I5", "system": statement.claims.iss, "detail": detail, "figures": figures})
+    return {
+        "balanced": not differences,
+        "terms": terms,
+        "differences": differences,
+        "logs": {report.system: report.to_json() for report in reports},
+        "basis": "statements",
+    }
+
+
+def in_words(report: Mapping[str, Any]) -> str:
+    """The equation for people."""
+    from specie.app.demo.telling import equation
+
+    lines = []
+    for code, terms in report["terms"].items():
+        if "U" in terms:
+            lines.append(f"{code}: {equation(dict(report), code)}")
+        else:
+            lines.append(f"{code}: issued {terms['issued']} − redeemed {terms['redeemed']} (as quota control signs it)")
+    lines += [f"✘ {each['id']:<9} {each['system']:<6} {each['detail']}" for each in report["differences"]]
+    lines.append("✔ books balance" if report["balanced"] else "✘ the books do not balance")
+    if report["basis"] == "statements":
+        lines.append("  from signed statements and logs; the whole audit runs where the stores are")
+    return "\n".join(lines)

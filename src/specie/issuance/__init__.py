@@ -1,0 +1,1 @@
+"""Issuance under quota: three systems that can each say no."""
