@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 
 from harness import Result, at_least, closed_loop, figure, less_than, main, open_loop, percentile
-from presenting import Presenter
 
 from specie.app.http.client import ServiceClient
 from tests.postgres import PostgresCluster
+from tests.presenting import Presenter
 from tests.services import QC, TOO_MUCH, Deployment, make_deployment
 
 CONNECTIONS = 128

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 from harness import Result, at_least, figure, main
-from presenting import Presenter
 
 from specie.app.build import Part, apply_founding
 from specie.app.config.model import Config
@@ -19,6 +18,7 @@ from specie.app.telemetry import new_registry
 from specie.issuance.engine.quota_control import QuotaControlEngine
 from specie.kernel.clock import SystemClock
 from tests.postgres import PostgresCluster
+from tests.presenting import Presenter
 from tests.services import CM, IS, QC, make_deployment
 
 SUBMITTERS = 256

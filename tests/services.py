@@ -11,6 +11,7 @@ folder, or the URLs that are given.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
@@ -19,11 +20,13 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
+
+import uvloop
 
 from specie.app.books import audit_books, open_shelves
 from specie.app.build import TIMEOUT_S
@@ -45,6 +48,19 @@ TOO_MUCH = 2**49
 """Minor units."""
 ROOT = Path(__file__).resolve().parents[1]
 LAUNCH = "from specie.app.cli import main; main()"
+
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T], limit_s: float = 60) -> T:
+    """On the event loop of the services; a test that hangs fails."""
+
+    async def limited() -> T:
+        async with asyncio.timeout(limit_s):
+            return await work
+
+    return uvloop.run(limited())
 
 
 class NotReady(Exception):
@@ -304,13 +320,13 @@ async def make_deployment(
     databases: Mapping[str, str] | None = None,
     *,
     tls: bool = True,
-    terms: Terms | None = None,
+    terms: Callable[[Config], Terms] = wide_terms,
     together: bool = False,
 ) -> Deployment:
-    """Found a deployment in a folder; nothing runs yet. terms: `wide_terms` without. together: all in one process."""
+    """Found a deployment in a folder; nothing runs yet. together: all in one process."""
     config = make_config(folder, databases, tls=tls)
     clock, randomness = SystemClock(), SystemRandomness()
-    await found(config, clock, randomness, terms or wide_terms(config))
+    await found(config, clock, randomness, terms(config))
     services = Together(config) if together else Services(config)
     return Deployment(config, People(config, clock, randomness), services)
 

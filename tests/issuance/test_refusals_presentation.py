@@ -415,6 +415,16 @@ async def test_a_lost_answer_is_fetched_after_expiry(house: House) -> None:
     }
 
 
+# SPEC ISSUANCE-6.5.7, ISSUANCE-4.3.1
+@pytest.mark.parametrize("missing", [3, 4, 5])
+@asynchronous
+async def test_a_credential_without_addressee_or_times_is_none(house: House, missing: int) -> None:
+    case = await make_case(house, [])
+    del case.credential.claims[missing]
+    case.peer = None
+    assert type(await case.send()) is errors.Schema
+
+
 # SPEC ISSUANCE-7.2, ISSUANCE-20.20
 @pytest.mark.parametrize("disclosed", [0, 1])
 @asynchronous

@@ -310,6 +310,19 @@ async def test_a_frequency_cap_says_when_to_come_again(house: House) -> None:
     assert 0 < answer.retry_after_s <= 86_400
 
 
+# SPEC ISSUANCE-4.1.1, ISSUANCE-6.2.6
+@pytest.mark.parametrize("missing", [3, 4])
+@asynchronous
+async def test_a_request_without_addressee_or_end_is_no_request(house: House, missing: int) -> None:
+    """SCHEMA, also where a later check would refuse it."""
+    await house.found()
+    draft = draft_request(house)
+    del draft.claims[missing]
+    draft.claims[1] = "is:bank-02"
+    (answer,) = await house.central_management.submit_requests([await draft.finish(house)], peer=IS)
+    assert isinstance(answer, errors.Schema)
+
+
 # SPEC ISSUANCE-10.5.1
 @asynchronous
 async def test_a_denied_request_comes_again_under_a_new_id(house: House) -> None:

@@ -2,47 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-import uvloop
 
-from specie.app.founding import KEYS_FILE, pinned_roots
+from specie.app.founding import KEYS_FILE, default_terms, pinned_roots
 from specie.app.http.client import RemoteRefused
 from specie.app.http.wire import Reply
 from specie.issuance.client import IssuanceSystemClient
-from specie.issuance.client.wire import CBOR, decode, encode
-from specie.issuance.messages.objects import ControlBit, Deny, Redemption
+from specie.issuance.client.wire import decode
+from specie.issuance.messages.objects import Deny, Redemption
 from specie.issuance.protocol.envelope import open_one
 from specie.issuance.protocol.keyset import KeySet, read_manifest
 from specie.issuance.wallet import officer, owner
 from specie.issuance.wallet.owner import verify_unit
 from specie.kernel.clock import SystemClock
-from specie.kms.errors import PolicyDenied
-from tests.services import CM, IS, QC, Deployment, default_terms, issue_body, make_config, make_deployment, owner_of
+from tests.services import CM, IS, Deployment, issue_body, make_deployment, owner_of, run
 
-T = TypeVar("T")
 JSON = "application/json"
 TOGETHER, APART = "one door", "three services"
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    async def limited() -> T:
-        async with asyncio.timeout(60):
-            return await work
-
-    return uvloop.run(limited())
-
-
-@pytest.fixture(scope="module", params=[TOGETHER, APART])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(form, marks=pytest.mark.xdist_group(form)) for form in (TOGETHER, APART)],
+)
 def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A sandbox with its usual terms: 10,000.00 a day, officers from 1,000.00."""
     folder = tmp_path_factory.mktemp("deployment")
-    terms = default_terms(make_config(folder))
-    found = run(make_deployment(folder, terms=terms, together=request.param == TOGETHER))
+    found = run(make_deployment(folder, terms=default_terms, together=request.param == TOGETHER))
     with found.services as services:
         services.start()
         yield found
@@ -114,15 +104,15 @@ def test_officers_are_waited_for(deployment: Deployment) -> None:
 def test_a_denial_names_the_bucket_and_brings_evidence(deployment: Deployment) -> None:
     async def work() -> None:
         with pytest.raises(RemoteRefused) as denied:
-            await order(deployment, "too much", "9900.00", operator="paul")
+            await order(deployment, "too much", "10000.01", operator="paul")
         error = denied.value
         assert (error.code, error.status, error.facts["bucket"]) == ("issuance.quota_exceeded", 409, "daily")
         keys = keys_of(deployment)
         said = open_one(error.evidence, Deny, keys, lambda kid: keys.entry(kid, ("cm:cred",)))
         assert (said.body.code, said.body.bucket) == ("QUOTA_EXCEEDED", "daily")
-        assert said.body.available is not None and said.body.available < 990_000
+        assert said.body.available is not None and said.body.available <= 1_000_000
         with pytest.raises(RemoteRefused) as again:
-            await order(deployment, "too much", "9900.00", operator="paul")
+            await order(deployment, "too much", "10000.01", operator="paul")
         assert (again.value.code, again.value.evidence) == (error.code, error.evidence)
 
     run(work())
@@ -180,6 +170,3 @@ def test_one_process_says_that_separation_is_off(deployment: Deployment) -> None
     said = "separation of duties is OFF"
     logs = [service.log() for service in deployment.services.by_role.values()]
     assert [said in log for log in logs] == [deployment.is_together] * len(logs)
-
-
-__all__ = ["CBOR", "QC", "ControlBit", "PolicyDenied", "encode"]

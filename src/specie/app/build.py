@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,7 @@ class Part:
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self.last_round_ok = True
+        self._key_names: list[str] = []
 
     async def open(self) -> Desk:
         """Check key files, migrate the store, make the desk."""
@@ -119,6 +121,7 @@ class Part:
             assert self.chores is not None and self.engine is not None
             self.last_round_ok = await self.chores()
             self.keep_witness()
+            await self.take_new_agreement_keys()
             if rounds % FIGURES_EVERY == 0:
                 await self.set_gauges()
             rounds += 1
@@ -126,6 +129,14 @@ class Part:
                 await asyncio.wait_for(self._stopping.wait(), CHORES_EVERY_S)
             except TimeoutError:
                 continue
+
+    # SPEC ISSUANCE-12.1.3
+    async def take_new_agreement_keys(self) -> None:
+        """A rotated key opens what is sealed to it, and the old one what was sealed before, without a restart."""
+        names = self.keystore.key_ids()
+        if isinstance(self.engine, QuotaControlEngine) and names != self._key_names:
+            self._key_names = names
+            self.engine.opener.secrets = await self.agreement_keys()
 
     def keep_witness(self) -> None:
         """Write the newest checkpoint beside the database, whole or not at all."""
@@ -279,41 +290,39 @@ class Built:
         names = {role: self.config.system(role).id for role in SYSTEMS}
         quota_control: QuotaControl
         central_management: CentralManagement
+        counting: QuotaControlEngine | None = None
         if "quota-control" in desks:
             part = self.parts["quota-control"]
-            engine = QuotaControlEngine(
+            counting = QuotaControlEngine(
                 desks["quota-control"], await part.agreement_keys(), names["central-management"]
             )
-            part.engine = quota_control = engine
+            part.engine = quota_control = counting
         elif set(desks) & {"central-management", "issuance"}:
             quota_control = QuotaControlClient(self._caller("quota-control"))
         if "central-management" in desks:
+            managing = CentralManagementEngine(desks["central-management"], {names["quota-control"]: quota_control})
             part = self.parts["central-management"]
-            part.engine = central_management = CentralManagementEngine(
-                desks["central-management"], {names["quota-control"]: quota_control}
-            )
-            part.chores = lambda engine=part.engine: cm_chores.settle(engine)  # type: ignore[misc]
+            part.engine = central_management = managing
+            part.chores = partial(cm_chores.settle, managing)
         else:
             central_management = CentralManagementClient(self._caller("central-management"))
         self._central_management = central_management
-        if "quota-control" in desks:
-            self.parts["quota-control"].chores = lambda: qc_chores.settle(
-                self.parts["quota-control"].engine,
-                central_management,  # type: ignore[arg-type]
-            )
+        if counting is not None:
+            self.parts["quota-control"].chores = partial(qc_chores.settle, counting, central_management)
         if "issuance" in desks:
-            part = self.parts["issuance"]
-            part.engine = IssuanceSystemEngine(
+            issuing = IssuanceSystemEngine(
                 desks["issuance"], central_management, quota_control, names["central-management"]
             )
-            part.chores = lambda engine=part.engine: is_chores.settle(engine)  # type: ignore[misc]
+            part = self.parts["issuance"]
+            part.engine = issuing
+            part.chores = partial(is_chores.settle, issuing)
 
     # SPEC ISSUANCE-17.4
     async def _take_back(self) -> None:
         """A quota control whose store was restored counts what others hold of it, before its first decision.
 
-        The operator says so by the file `restored` beside the store; a use that central management knows and the log does
-        not says so too. Raises Unavailable where the file is there and central management does not answer.
+        The operator says so by the file `restored` beside the store; so does a use that central management knows and
+        the log does not. Raises Unavailable where the file is there and central management does not answer.
         """
         part = self.parts.get("quota-control")
         if part is None or not isinstance(part.engine, QuotaControlEngine):

@@ -1,7 +1,7 @@
 """Founding a deployment: keys for every system and person, certificates, the first manifest, the first policy.
 
-Everything is written below the data folder, each system's part in a folder of its own; nothing is overwritten. In a real
-deployment the parts of people are moved to their own machines afterwards; the manifest and the policy stay valid.
+Everything is written below the data folder, each system's part in a folder of its own; nothing is overwritten. In a
+real deployment the parts of people are moved to their own machines afterwards; the manifest and the policy stay valid.
 """
 
 from __future__ import annotations

@@ -28,7 +28,6 @@ ORDER = (QC, CM, IS)
 STRETCH = 500
 PATROL = 100
 LATE_MAX = 100
-SETTLE_MAX = 2_000
 HORIZON = "horizon"
 STRANGE = (TypeError, ValueError, LookupError)
 """What decoding an answer of a wrong shape raises."""
@@ -49,6 +48,8 @@ class Limits:
 
     leaves: int = 5_000
     """Leaves per log."""
+    settle: int = 10_000
+    """Leaves of quota control that are counted."""
     grace_us: int = 60_000_000
     """How long a system may take to hand out an object."""
 
@@ -226,7 +227,7 @@ class Auditor:
             until, needed = pair(data)
             if store.followed(tx, CM).size >= needed:
                 settling = Settling(tx, findings, self.reader, systems[QC], systems[CM], self.limits.grace_us)
-                settling.run(until, SETTLE_MAX)
+                settling.run(until, self.limits.settle)
             if settled(tx) >= until:
                 store.clear_note(tx, HORIZON)
         Linking(tx, findings, systems).run()

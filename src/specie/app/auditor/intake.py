@@ -9,7 +9,7 @@ from hashlib import sha256
 from specie.app.auditor import facts, store
 from specie.app.auditor.facts import LinkRow
 from specie.app.auditor.findings import Findings
-from specie.app.auditor.reading import CM, IS, MADE, QC, REFIXED, Opened, open_named
+from specie.app.auditor.reading import CM, IS, MADE, QC, REFIXED, Opened, check_requests, open_named
 from specie.app.auditor.rules import RuleReader
 from specie.crypto import merkle
 from specie.issuance.messages.objects import Credential
@@ -165,6 +165,8 @@ class Intake:
         kept = [store.ObjectRow(self.role, leaf.sequence, f"dc-{leaf.event}", b"", data, b"") for leaf, data in rules]
         kept += [row_of(self.role, each, each.leaf.sequence) for each in opened]
         store.add_objects(tx, kept)
+        if keys is not None:
+            check_requests(findings, self.system, keys, [each for each in opened if each.item.typ == Credential.typ])
         for each in opened:
             if each.item.typ == Credential.typ:
                 digest = sha256(each.item.tbs).digest()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from specie.kms.keystore import FileKeystore
 
-EMBEDDED_LIMITS = Limits(leaves=2_000)
+EMBEDDED_LIMITS = Limits(leaves=2_000, settle=2_000)
 """A sandbox shares its processor with the auditor."""
 EMBEDDED_EVERY_S = 10
 
@@ -70,6 +70,9 @@ class AuditorPart:
         self.settings = config.system(AUDITOR)
         self.clock = clock
         self.gauges = Gauges.make(registry)
+        self.embedded = embedded
+        self.behind = 0
+        """Leaves that the logs have beyond what was read."""
         self.every_s = EMBEDDED_EVERY_S if embedded else config.auditor.every_s
         self.limits = EMBEDDED_LIMITS if embedded else Limits()
         self.database: Database | None = None
@@ -126,6 +129,8 @@ class AuditorPart:
     async def _run(self) -> None:
         while not self._stopping.is_set():
             await self.step()
+            if self.behind and not self.embedded and not self.last_error:
+                continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self.every_s)
 
@@ -145,6 +150,7 @@ class AuditorPart:
         status = await self.figures.status()
         self.gauges.findings.set(status["findings_open"])
         self.gauges.emergencies.set(status["emergencies"])
+        self.behind = sum(log["behind"] for log in status["logs"].values() if not log["stopped"])
         for system, log in status["logs"].items():
             self.gauges.read.labels(system).set(log["read"])
             self.gauges.behind.labels(system).set(log["behind"])

@@ -137,3 +137,20 @@ def _open_kind(
             continue
         answer.append(Opened(leaf, item, behind))
     return answer
+
+
+# SPEC ISSUANCE-20.1, ISSUANCE-6.5.10
+def check_requests(findings: Findings, system: str, keys: KeySet, credentials: Sequence[Opened]) -> None:
+    """The request inside each credential is signed by the issuance system that it names."""
+    datas = [each.item.body.request for each in credentials]
+    opened = open_many(datas, objects.Request, keys, lambda kid: keys.entry(kid, ("is:req",)))
+    for each, request in zip(credentials, opened, strict=True):
+        if isinstance(request, Denial):
+            fault = f"{request.chapter}: {request.detail}"
+        else:
+            entry = keys.entries[request.kid]
+            good = entry.holder == request.claims.iss and could_sign(entry, request.claims.iat, 0)
+            fault = "" if good else "its key could not sign it"
+        if fault:
+            detail = f"the request inside a credential: {fault}"
+            findings.add("OBJECT_FORGED", system, f"leaf {each.leaf.sequence}, request", detail, each.item.data)

@@ -19,6 +19,7 @@ from specie.issuance.protocol.envelope import read_unverified
 from specie.issuance.protocol.policy import tier_of
 from specie.issuance.wallet import officer as signing
 from specie.issuance.wallet.hand import Hand
+from specie.kernel.amount import AMOUNT_MAX
 from specie.kernel.errors import Refused, Unavailable
 
 
@@ -68,7 +69,8 @@ async def request_in_words(office: Office, item: Signed[Request]) -> Subject:
     if answers:
         try:
             for bucket in (await office.central_management.quotas()).buckets:
-                if bucket.kind == "count" or f":{body.currency}" not in bucket.key:
+                free = bucket.kind == "count" or bucket.cap == AMOUNT_MAX
+                if free or f":{body.currency}" not in bucket.key:
                     continue
                 left.append(f"{bucket.name} {words(office, max(0, bucket.available), body.currency)}")
                 available = min(bucket.available, available if available is not None else bucket.available)

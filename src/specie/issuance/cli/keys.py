@@ -23,6 +23,7 @@ keys = typer.Typer(
     rich_markup_mode=None,
 )
 Role = Annotated[str, typer.Option(help="Role of the key: is:req, is:unit, cm:cred, qc:bit, qc:kem ...")]
+Whose = Annotated[str | None, typer.Option("--system", help="Whose log key; other roles say it themselves.")]
 Officers = Annotated[
     list[str] | None, typer.Option("--officer", help="Who admits it; two. Else those whose keys are here.")
 ]
@@ -76,6 +77,7 @@ def list_(
 def enrol(
     context: typer.Context,
     role: Role,
+    system: Whose = None,
     out: Annotated[Path | None, typer.Option(help="Write the enrolment here, for the officers.")] = None,
 ) -> None:
     """Make a key in the system's own folder and ask for its admission; two officers approve, root holders enter it.
@@ -85,7 +87,7 @@ def enrol(
     terminal: Terminal = context.obj
 
     async def work(office: Office) -> None:
-        fresh = await keysmith.make_key(office, role)
+        fresh = await keysmith.make_key(office, role, system)
         await office.central_management.enrol(fresh.enrolment)
         if out is not None:
             write_file(out, fresh.enrolment)
@@ -104,7 +106,7 @@ def enrol(
 
 
 @keys.command("deliver")
-def deliver(context: typer.Context, role: Role) -> None:
+def deliver(context: typer.Context, role: Role, system: Whose = None) -> None:
     """Let central management make a key: sealed to the component, handed out once, with a receipt (ISSUANCE-2.2.2).
 
     It still has to be admitted: `keys rotate --deliver` does all of it. Needs the certificate of the component.
@@ -114,7 +116,7 @@ def deliver(context: typer.Context, role: Role) -> None:
     terminal: Terminal = context.obj
 
     async def work(office: Office) -> None:
-        fresh = await keysmith.deliver_key(office, role)
+        fresh = await keysmith.deliver_key(office, role, system)
         terminal.show(
             {"key": fresh.kid.hex(), "role": role, "system": fresh.holder, "hash": fresh.hash.hex(), "receipt": True},
             f"✔ {fresh.holder} has its {role} key {fresh.kid.hex()} and gave a receipt; officers approve hash"
@@ -128,6 +130,7 @@ def deliver(context: typer.Context, role: Role) -> None:
 def rotate(
     context: typer.Context,
     role: Role,
+    system: Whose = None,
     officer: Officers = None,
     in_seconds: Annotated[int | None, typer.Option("--in", min=0, help="Seconds until the new key signs.")] = None,
     deliver: Annotated[bool, typer.Option("--deliver", help="Central management makes the key (2.2 b).")] = False,
@@ -141,7 +144,7 @@ def rotate(
     terminal: Terminal = context.obj
     at_work(
         terminal,
-        lambda office: keysmith.rotate(office, terminal, role, officer or (), in_seconds, delivered=deliver),
+        lambda office: keysmith.rotate(office, terminal, role, system, officer or (), in_seconds, delivered=deliver),
     )
 
 

@@ -61,9 +61,9 @@ def roots_here(office: Office, keys: KeySet) -> list[Hand]:
 
 
 # SPEC ISSUANCE-2.2.1
-async def make_key(office: Office, key_role: str) -> Fresh:
+async def make_key(office: Office, key_role: str, said: str | None = None) -> Fresh:
     """A new key in its system's own folder, with its self-signed enrolment. Raises FileUnreadable."""
-    system = role_of(key_role)
+    system = role_of(key_role, said)
     holder = office.place.system_id(system)
     if key_role in AGREEMENT_ROLES:
         kid, key, _ = office.place.make_system_key(system, key_role, "x25519")
@@ -80,9 +80,9 @@ async def make_key(office: Office, key_role: str) -> Fresh:
 
 
 # SPEC ISSUANCE-2.2.2
-async def deliver_key(office: Office, key_role: str) -> Fresh:
+async def deliver_key(office: Office, key_role: str, said: str | None = None) -> Fresh:
     """Way (b): central management makes it, sealed to a key that lives as long as this call; a receipt goes back."""
-    system = role_of(key_role)
+    system = role_of(key_role, said)
     holder = office.place.system_id(system)
     secret = X25519Secret.from_bytes(new_secret())
     made = await office.central_management.deliver(key_role, holder, secret.public())
@@ -142,16 +142,23 @@ def switch_of(office: Office, in_s: int | None) -> int:
 
 
 async def rotate(
-    office: Office, terminal: Terminal, key_role: str, officers: Sequence[str], in_s: int | None, *, delivered: bool
+    office: Office,
+    terminal: Terminal,
+    key_role: str,
+    said: str | None,
+    officers: Sequence[str],
+    in_s: int | None,
+    *,
+    delivered: bool,
 ) -> None:
     """All of ISSUANCE-12.1: make, enrol, admit, sign, publish."""
     keys = await office.read_keys()
     hands, roots = officers_here(office, keys, officers), roots_here(office, keys)
-    holder = office.place.system_id(role_of(key_role))
+    holder = office.place.system_id(role_of(key_role, said))
     if terminal.flags.dry_run:
         terminal.show({"role": key_role, "system": holder}, f"would rotate the {key_role} key of {holder}")
         return
-    fresh = await (deliver_key(office, key_role) if delivered else make_key(office, key_role))
+    fresh = await (deliver_key if delivered else make_key)(office, key_role, said)
     terminal.event("key", f"✔ new {key_role} key {fresh.kid.hex()} of {holder}", key=fresh.kid.hex())
     if delivered:
         for hand in hands:
@@ -164,8 +171,6 @@ async def rotate(
     _, answers = await publish(office, manifest, roots)
     signers = " and ".join(hand.holder for hand in roots)
     terminal.event("manifest", f"✔ manifest {manifest.version} signed by {signers}, in force at {', '.join(answers)}")
-    if key_role in AGREEMENT_ROLES:
-        terminal.note(f"{holder} reads its new agreement key when it starts: start it again before the switch")
     terminal.show(
         {
             "role": key_role,

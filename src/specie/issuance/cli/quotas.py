@@ -14,6 +14,7 @@ from specie.issuance.cli.place import CENTRAL_MANAGEMENT, QUOTA_CONTROL, Termina
 from specie.issuance.cli.policies import Changes, propose_changes
 from specie.issuance.cli.reading import order_of
 from specie.issuance.cli.verdicts import show_plan
+from specie.kernel.amount import AMOUNT_MAX
 
 quota = typer.Typer(
     help="How much may be issued, and how much is left.\n\n"
@@ -26,6 +27,8 @@ operators_quota = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+FIGURES = ("cap", "reserved", "used", "available")
+NO_LIMIT = "no limit"
 At = Annotated[str, typer.Option("--at", help="Whose figures: central-management or quota-control.")]
 
 
@@ -34,9 +37,11 @@ def rows_of(office: Office, quotas: Quotas) -> list[dict[str, Any]]:
     rows = []
     for bucket in quotas.buckets:
         code = bucket.key.split(":")[1].split("/")[0].split("#")[0]
-        figures = {name: getattr(bucket, name) for name in ("cap", "reserved", "used", "available")}
+        figures = {name: str(getattr(bucket, name)) for name in FIGURES}
         if bucket.kind != "count":
-            figures = {name: office.plain(max(0, value), code) for name, value in figures.items()}
+            figures = {name: office.plain(max(0, getattr(bucket, name)), code) for name in FIGURES}
+            if bucket.cap == AMOUNT_MAX:
+                figures |= {"cap": NO_LIMIT, "available": NO_LIMIT}
         resets = (
             datetime.fromtimestamp(bucket.resets_at_s, UTC).strftime("%Y-%m-%dT%H:%MZ") if bucket.resets_at_s else ""
         )

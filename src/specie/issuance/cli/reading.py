@@ -132,8 +132,12 @@ async def order_of(
     return Order(code, minor, int(kind), await owner_of(office, owner, kind), piles, purpose, operator)
 
 
-def role_of(key_role: str) -> str:
-    """The system whose keys have this role, like qc:bit."""
+def role_of(key_role: str, said: str | None = None) -> str:
+    """The system whose keys have this role, like qc:bit; all systems have a log key, so then it must be said."""
+    if key_role == "log" and said in SYSTEM_NAMES.values():
+        return str(said)
+    if key_role == "log":
+        raise Wrong("every system has a log key: name one with --system")
     system = SYSTEM_NAMES.get(key_role.partition(":")[0])
     if system is None:
         raise Wrong(f"{key_role} is no role of a system's key: is:req, is:unit, cm:cred, qc:bit, qc:kem, ...")

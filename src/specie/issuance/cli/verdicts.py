@@ -10,6 +10,7 @@ import typer
 from specie.issuance.api import Order, Verdict
 from specie.issuance.cli.office import Office
 from specie.issuance.cli.place import ISSUANCE, Terminal
+from specie.kernel.amount import AMOUNT_MAX
 
 REFUSED = 3
 
@@ -42,7 +43,7 @@ def as_json(office: Office, verdict: Verdict, code: str) -> dict[str, Any]:
 
 def in_words(office: Office, verdict: Verdict, code: str) -> str:
     left = ""
-    if verdict.available is not None:
+    if verdict.available is not None and verdict.available < AMOUNT_MAX // 2:
         shown = str(verdict.available) if verdict.check == "C15" else office.words(verdict.available, code)
         left = f"{shown} left"
     why = f"{verdict.code}: {verdict.detail}" if verdict.code else left

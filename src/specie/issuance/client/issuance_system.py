@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import uuid4
 
 from specie.issuance.api import IssueView, Order, Refusal, Traced
 from specie.issuance.client import wire
@@ -25,10 +26,11 @@ class IssuanceSystemClient:
         self.log = LogClient(caller)
         self.rules = RulesClient(caller)
 
-    async def issue(self, orders: Sequence[Order], *, keys: Sequence[bytes]) -> list[IssueView | Refusal]:
-        """keys: one id per order; the first names the whole call."""
+    async def issue(self, orders: Sequence[Order], *, keys: Sequence[bytes] = ()) -> list[IssueView | Refusal]:
+        """keys: one id per order; the first names the whole call; without one each call is a new one."""
         body = json.dumps([self.order_json(order) for order in orders]).encode()
-        headers = (("idempotency-key", keys[0].hex()),)
+        key = keys[0].hex() if keys else uuid4().hex
+        headers = (("idempotency-key", key),)
         reply = await self.caller.call("POST", "/v1/issues", body, "application/json", headers)
         return [self._answer(value) for value in json.loads(reply.body)]
 

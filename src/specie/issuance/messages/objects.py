@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar
 
+from specie.issuance.errors import Schema
 from specie.issuance.messages.wire import (
     Body,
     array_of,
@@ -281,8 +282,9 @@ _totals = map_of(system_id, pair_of(uint(), uint()))
 
 
 def _currency_totals(value: Any) -> tuple[int, int, dict[str, tuple[int, int]]]:
-    issued, (redeemed, issuers) = uint()(value[0]), pair_of(uint(), _totals)(value[1:])
-    return issued, redeemed, issuers
+    if not isinstance(value, list | tuple) or len(value) != 3:
+        raise Schema("issued, redeemed and a map of issuers expected")
+    return uint()(value[0]), uint()(value[1]), _totals(value[2])
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,14 +39,21 @@ def check_address(item: Signed[Any], entry: KeyEntry, peer: str | None, me: str)
 def check_times(item: Signed[Request], now_s: int) -> None:
     """C9. Raises NotYetValid, RequestExpired, LifetimeTooLong."""
     exp, iat = item.claims.exp, item.claims.iat
-    if exp is None:
-        raise Schema("a request has an exp")
+    assert exp is not None, "check_claims comes before"
     if iat > now_s + SKEW_S:
         raise NotYetValid("iat lies more than 30 s ahead")
     if exp <= now_s:
         raise RequestExpired("exp has passed")
     if exp - iat > REQUEST_LIFETIME_S:
         raise LifetimeTooLong(f"a request lives at most {REQUEST_LIFETIME_S} s")
+
+
+# SPEC ISSUANCE-4.1.1, ISSUANCE-6.2.6
+def check_claims(item: Signed[Request]) -> None:
+    """C6: a request is addressed, ends, and has the fields of its model. Raises Schema."""
+    if item.claims.aud is None or item.claims.exp is None:
+        raise Schema("a request has an aud and an exp")
+    check_shape(item.body)
 
 
 def check_shape(request: Request) -> None:

@@ -226,12 +226,14 @@ def frozen_serials(tx: Transaction) -> list[bytes]:
     return [row[0] for row in rows]
 
 
-def add_freeze(tx: Transaction, digest: bytes, serial: bytes, action: int, data: bytes) -> bool:
-    if tx.one("SELECT hash FROM unit_freeze WHERE hash = ?", (digest,)) is not None:
-        return False
+def has_freeze(tx: Transaction, digest: bytes) -> bool:
+    """Was this word of an officer taken in before?"""
+    return tx.one("SELECT hash FROM unit_freeze WHERE hash = ?", (digest,)) is not None
+
+
+def add_freeze(tx: Transaction, digest: bytes, serial: bytes, action: int, data: bytes) -> None:
     kinds: Columns = {"hash": "blob", "serial": "blob", "action": "int", "data": "blob"}
     tx.insert_many("unit_freeze", kinds, [(digest, serial, action, data)])
-    return True
 
 
 @dataclass(frozen=True, slots=True)

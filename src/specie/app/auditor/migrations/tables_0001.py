@@ -10,7 +10,7 @@ CREATE TABLE followed(role TEXT PRIMARY KEY, system TEXT NOT NULL, size BIGINT N
     seen_us BIGINT NOT NULL);
 CREATE TABLE leaf(role TEXT NOT NULL, seq BIGINT NOT NULL, hash {blob} NOT NULL, body {blob} NOT NULL,
     object {blob} NOT NULL, event TEXT NOT NULL, PRIMARY KEY(role, seq));
-CREATE INDEX leaf_object ON leaf(object);
+CREATE INDEX leaf_object ON leaf(object, role, seq);
 CREATE TABLE object(role TEXT NOT NULL, seq BIGINT NOT NULL, typ TEXT NOT NULL, kid {blob} NOT NULL,
     data {blob} NOT NULL, behind {blob} NOT NULL, PRIMARY KEY(role, seq));
 CREATE INDEX object_kid ON object(kid);

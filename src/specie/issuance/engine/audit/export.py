@@ -7,7 +7,7 @@ stays out, so that the bundle proves all that is in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from typing import Any
@@ -18,7 +18,7 @@ from specie.issuance.engine.desk import assemble
 from specie.issuance.engine.logbook import Logbook
 from specie.issuance.messages.objects import Model
 from specie.issuance.messages.parcel import unpack_parcel
-from specie.issuance.protocol.journal import CHAIN_START, chain_hash, leaf_hash
+from specie.issuance.protocol.journal import CHAIN_START, Leaf, chain_hash, leaf_hash
 from specie.issuance.store import reading
 from specie.kernel import codec
 from specie.kernel.errors import Refused, Unavailable
@@ -44,6 +44,8 @@ async def export(central_management: Any, quota_control: Any, issuance_systems: 
     issuers = [await cut_books(system, reading.ISSUANCE_SYSTEM) for system in issuance_systems]
     qc = await cut_books(quota_control, reading.QUOTA_CONTROL)
     cm = await cut_books(central_management, reading.CENTRAL_MANAGEMENT)
+    qc = cut_below(*qc, "use", lambda leaf: leaf.previous, *cm)
+    issuers = [cut_below(*each, "bit", lambda leaf: leaf.object_hash, *qc) for each in issuers]
     records = [record("keys", row.data) for row in cm[0].tables["manifest"]]
     records += [record("policy", row.data) for row in cm[0].tables["policy"]]
     for books, size in (cm, qc, *issuers):
@@ -86,6 +88,21 @@ async def cut_books(system: Any, wanted: Any) -> tuple[Books, int]:
     return books, points[-1].size if points else 0
 
 
+def cut_below(
+    books: Books, size: int, event: str, names: Callable[[Leaf], bytes], other: Books, other_size: int
+) -> tuple[Books, int]:
+    """An older cut, where a leaf rests on one that the other log has only beyond its own cut: that checkpoint is due.
+
+    What the other log does not have at all stays in: the verifier shall see it.
+    """
+    for leaf in books.of(event):
+        basis = other.by_object.get(names(leaf))
+        if leaf.sequence <= size and basis is not None and basis.sequence > other_size:
+            sizes = [row.size for row in books.tables["checkpoint"] if row.size < leaf.sequence]
+            return books, max(sizes, default=0)
+    return books, size
+
+
 def log_records(books: Books, size: int) -> Iterator[Record]:
     """Leaves with their chain, and every checkpoint."""
     chain = CHAIN_START
@@ -93,6 +110,8 @@ def log_records(books: Books, size: int) -> Iterator[Record]:
         chain = chain_hash(chain, leaf_hash(row.body))
         yield record("leaf", row.body, system=books.system, chain=chain.hex())
     for row in books.tables["checkpoint"]:
+        if row.size > size:
+            continue
         with suppress(Refused, UnicodeDecodeError):
             note.parse(row.note.decode())
             yield record("checkpoint", row.note)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -18,6 +18,7 @@ from specie.issuance.messages.objects import (
     ControlBit,
     Minted,
     Model,
+    Pause,
     PauseAction,
     Redemption,
     RedemptionRequest,
@@ -78,8 +79,8 @@ def check(books: Books) -> Making:
         "register": sum(1 for row in issues if row.receipt is not None),
         "release": len(making.notes),
         "redeemed": len(making.receipts),
-        "freeze": sum(1 for row in books.tables["unit_freeze"] if row.action == PauseAction.PAUSE),
-        "unfreeze": sum(1 for row in books.tables["unit_freeze"] if row.action == PauseAction.RESUME),
+        "freeze": sum(1 for row in moving_words(books) if row.action == PauseAction.PAUSE),
+        "unfreeze": sum(1 for row in moving_words(books) if row.action == PauseAction.RESUME),
     }
     check_count(books, events)
     return making
@@ -143,6 +144,7 @@ def check_state(books: Books, made: Made, what: str) -> None:
     if bit is None:
         books.expect(not minted and not made.units, "ROW", f"{what}: minted without a control bit")
         return
+    books.expect(made.units or not minted, "I5", f"{what}: its units are gone", bit=bit.body.amount)
     mint = books.by_object.get(bit.body.unit_root)
     books.expect((mint is not None) == minted, "ROW", f"{what}: its state is not what the log says")
     released = any(books.by_previous.get(("release", bit.hash), ()))
@@ -210,20 +212,27 @@ def check_redemptions(making: Making) -> None:
             making.redeemed.update(dict.fromkeys(request.body.units or (), end))
 
 
+def moving_words(books: Books) -> list[Any]:
+    """The officers' words that moved a unit: of the two that agree the log names the first."""
+    return [row for row in books.tables["unit_freeze"] if row.hash in books.by_object]
+
+
 # SPEC ISSUANCE-8.4, ISSUANCE-12.4.1
 def check_states(making: Making) -> None:
     """A unit is redeemed where a receipt says so, frozen where the last word of the officers says so."""
     books = making.books
     frozen: dict[bytes, tuple[int, int]] = {}
     for row in books.tables["unit_freeze"]:
-        leaf = books.by_object.get(row.hash)
-        holds = leaf is not None and sha256(row.data).digest() == row.hash
-        if books.expect(holds, "ROW", f"freeze {row.hash.hex()} is not in the log") and leaf is not None:
-            frozen[row.serial] = max(frozen.get(row.serial, (0, 0)), (leaf.sequence, row.action))
-    states = Counter[str]()
+        word = attempt(books, "ROW", f"freeze {row.hash.hex()}", read_unverified, row.data, Pause)
+        if word is not None:
+            said = (word.hash, word.body.scope, word.body.action)
+            holds = said == (row.hash, f"unit:{row.serial.hex()}", row.action) and is_by(books, word, ("officer",))
+            books.expect(holds, "ROW", f"freeze {row.hash.hex()} is not what an officer signed")
+    for row in moving_words(books):
+        place = books.by_object[row.hash].sequence
+        frozen[row.serial] = max(frozen.get(row.serial, (0, 0)), (place, row.action))
     for row in books.tables["unit"]:
         _, action = frozen.get(row.serial, (0, PauseAction.RESUME))
         expected = UnitState.FROZEN if action == PauseAction.PAUSE else UnitState.ACTIVE
         expected = making.redeemed.get(row.serial, expected)
-        states[expected.name] += 1
         books.expect(row.state == expected, "ROW", f"unit {row.serial.hex()} is not {expected.name.lower()}")

@@ -17,7 +17,7 @@ from specie.issuance.messages.objects import Model
 from specie.issuance.messages.policy import CurrencyRule, Policy
 from specie.issuance.protocol.policy import OFFLINE
 from specie.issuance.store.quota_control import UseRow, UseState
-from specie.kernel.errors import Refused
+from specie.kernel.errors import Refused, Unavailable
 
 Terms = dict[str, int]
 
@@ -98,12 +98,18 @@ def registry_name(policy: Policy, row: UseRow) -> str:
 
 
 async def has_arrived(row: UseRow, name: str, registry: Registry | None, made: Made | None) -> bool:
-    """Units were made (off line), or the registry shows that it took the value in."""
+    """Units were made (off line), or the registry shows that it took the value in.
+
+    Of a registry that does not answer, what quota control has checked of it counts.
+    """
     if name == OFFLINE:
         return made is not None
     if registry is None or row.unit_root is None:
         return row.state == UseState.MINTED
-    receipt = await registry.receipt(row.unit_root)
+    try:
+        receipt = await registry.receipt(row.unit_root)
+    except Unavailable:
+        return row.state == UseState.MINTED
     if receipt is None:
         return False
     try:

@@ -42,7 +42,7 @@ from specie.issuance.errors import ApprovalRejected, ChannelMismatch, Denial, Km
 from specie.issuance.messages.objects import Approval, Credential, Request
 from specie.issuance.protocol.envelope import open_one
 from specie.issuance.protocol.keyset import public_key
-from specie.issuance.protocol.requests import check_address, check_shape, check_times
+from specie.issuance.protocol.requests import check_address, check_claims, check_times
 from specie.issuance.store import central_management as store
 from specie.issuance.store.journal import ObjectRow, read_head
 from specie.issuance.store.tracing import at_central_management
@@ -91,7 +91,7 @@ class CentralManagementEngine:
             Request,
             ("is:req",),
             [
-                lambda item, entry, index: check_shape(item.body),
+                lambda item, entry, index: check_claims(item),
                 lambda item, entry, index: check_address(item, entry, calls[index][1], desk.me),
                 lambda item, entry, index: check_times(item, now_s),
             ],

@@ -12,7 +12,7 @@ from specie.issuance.engine.issuance_system import redeeming
 from specie.issuance.engine.issuance_system.batch import Batch, Work
 from specie.issuance.engine.quota_control.chores import follow
 from specie.issuance.engine.rounds import try_each
-from specie.issuance.errors import KeyNotActive, KeyRevoked
+from specie.issuance.errors import KeyNotActive, KeyRevoked, UnknownKey
 from specie.issuance.messages.claims import Claims
 from specie.issuance.messages.objects import Cancel, ControlBit, Minted, Model, Request
 from specie.issuance.protocol.envelope import read_unverified
@@ -132,6 +132,8 @@ async def send(engine: IssuanceSystemEngine) -> int:
         if isinstance(answer, KeyNotActive | KeyRevoked):
             await renew(engine, message, value)
             continue
+        if isinstance(answer, UnknownKey):
+            continue  # quota control has not heard of a new key yet
         if isinstance(answer, Refused):
             engine.desk.observer.alarm("MINT_NOTE_REFUSED", f"{answer.code}: {answer.detail}")
         if not isinstance(answer, Unavailable):

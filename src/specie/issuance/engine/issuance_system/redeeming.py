@@ -149,10 +149,12 @@ async def freeze(engine: IssuanceSystemEngine, datas: Sequence[bytes]) -> None:
         if unit.state in (UnitState.REDEEMED, UnitState.DESTROYED):
             raise AlreadyRedeemed("the unit was redeemed before")
         # each word counts once, with whatever other word it is shown: an old release does not lift a later freeze
-        fresh = [store.add_freeze(batch.tx, each.hash, serial, pause.action, each.data) for each in opened]
-        if not all(fresh) or not store.move_unit(batch.tx, serial, old, new):
+        if any(store.has_freeze(batch.tx, each.hash) for each in opened):
             return
-        batch.journal.append("freeze" if new == UnitState.FROZEN else "unfreeze", opened[0].hash)
+        store.move_unit(batch.tx, serial, old, new)
+        for each in opened:
+            store.add_freeze(batch.tx, each.hash, serial, pause.action, each.data)
+            batch.journal.append("freeze" if new == UnitState.FROZEN else "unfreeze", each.hash, actor=each.kid)
 
     await engine.writer.submit(Work(run))
 

@@ -19,7 +19,7 @@ from specie.issuance.api import (
 from specie.issuance.engine.desk import Desk
 from specie.issuance.engine.intake import Intake
 from specie.issuance.engine.issuance_system import redeeming
-from specie.issuance.engine.issuance_system.asking import ask, create
+from specie.issuance.engine.issuance_system.asking import ask, create, request_of
 from specie.issuance.engine.issuance_system.batch import run_batch
 from specie.issuance.engine.issuance_system.minting import present, register
 from specie.issuance.engine.logbook import Logbook
@@ -79,7 +79,8 @@ class IssuanceSystemEngine:
         await self.busy.enter(idents)
         try:
             known = await self.desk.database.read(lambda tx: store.issues(tx, idents)) if keys else {}
-            fresh = [(order, ident) for order, ident in zip(orders, idents, strict=True) if ident not in known]
+            first = {ident: order for order, ident in reversed(list(zip(orders, idents, strict=True)))}
+            fresh = [(order, ident) for ident, order in first.items() if ident not in known]
             rows: dict[bytes, IssueRow | Exception] = dict(known)
             answers = await self._intake.submit_many(fresh, "")
         finally:
@@ -96,13 +97,8 @@ class IssuanceSystemEngine:
             if isinstance(row, Refusal):
                 return row
             raise row
-        asked = read_unverified(row.request, Request).body
-        if (asked.currency, asked.amount, asked.owner, asked.purpose) != (
-            order.currency,
-            order.amount,
-            order.owner,
-            order.purpose,
-        ):
+        # SPEC ISSUANCE-10.1.3
+        if not is_of(row, order):
             return KeyReused("this key was used for another issue")
         if row.state == IssueState.DENIED:
             return denial_of(row)
@@ -127,8 +123,6 @@ class IssuanceSystemEngine:
     async def _work(self, calls: Sequence[tuple[Order, bytes]]) -> list[IssueRow | Exception]:
         rows: list[IssueRow | Exception] = []
         valid: list[tuple[int, tuple[Order, bytes]]] = []
-        from specie.issuance.engine.issuance_system.asking import request_of
-
         for index, (order, ident) in enumerate(calls):
             try:
                 request_of(order)
@@ -239,6 +233,15 @@ class IssuanceSystemEngine:
     async def revocation_filter(self) -> bytes:
         """The compact list of frozen units for verifiers off line (ISSUANCE-12.4.2)."""
         return await redeeming.revocation_filter(self)
+
+
+def is_of(row: IssueRow, order: Order) -> bool:
+    """Was this issue begun by exactly this order?"""
+    try:
+        asked = request_of(order)
+    except Refused:
+        return False
+    return read_unverified(row.request, Request).body == asked and (row.address or b"") == order.address
 
 
 def denial_of(row: IssueRow) -> Refused:

@@ -135,6 +135,9 @@ class Opener:
         """Q5: the key was in force when the credential was made; that it still counts was checked as it opened."""
         entry = keys.entries[credential.kid]
         check_in_force(entry, credential.claims.iat)
+        # Q7: these claims belong to the schema of a credential
+        if None in (credential.claims.aud, credential.claims.exp, credential.claims.nbf):
+            raise Schema("a credential has an aud, an exp and an nbf")
         if entry.holder != credential.claims.iss:
             raise CredentialRequestMismatch("the credential names another system than the owner of its key")
 
