@@ -17,6 +17,9 @@ from specie.app.config.model import AUDITOR, Config
 from specie.app.founding import system_store
 from specie.app.http.server import HttpServer
 from specie.crypto import cose, merkle, note
+from specie.issuance.api import Order
+from specie.issuance.engine.issuance_system.asking import ask, create
+from specie.issuance.engine.issuance_system.minting import present
 from specie.issuance.errors import RestoreDetected
 from specie.issuance.messages.claims import Claims
 from specie.issuance.messages.objects import ControlBit, Supply
@@ -25,6 +28,7 @@ from specie.issuance.protocol.supply import SupplyState, supply_root
 from specie.issuance.store import journal as journal_store
 from tests.app.auditing import CM, IS, QC, Audited, Forge, audited, config_in, found_in
 from tests.app.serving import run
+from tests.postgres import PostgresCluster
 from tests.services import free_port
 
 EXTRA = 77_700
@@ -79,6 +83,50 @@ async def check_cosigned(world: Audited, config: Config) -> None:
         signed = note.parse(data.decode())
         assert note.verify_cosignature(signed, "auditor-1", public) > 0
         await engine.log.check_witnessed(data)
+
+
+def test_systems_on_postgresql_hand_out_the_same(
+    tmp_path: Path, founded: Path, postgres_cluster: PostgresCluster
+) -> None:
+    """SPEC ISSUANCE-15.6.1: the doors of objects over the other database."""
+    names = [postgres_cluster.take_database() for _ in range(3)]
+    urls = [{"database": postgres_cluster.url(name)} for name in names]
+    sections = dict(zip(("central_management", "quota_control", "issuance_system"), urls, strict=True))
+    config = config_in(tmp_path / "data", founded, issuance=sections)
+
+    async def work() -> None:
+        async with audited(config) as world:
+            await world.redeem(await world.issue(), 1)
+            await world.settle()
+            await world.audit()
+            assert await world.findings() == []
+            figures = (await world.supply())["currencies"]["XTS"]
+            assert (figures["issued"], figures["outstanding"]) == ("150.00", "0.00")
+
+    run(work())
+    for name in names:
+        postgres_cluster.give_back(name)
+
+
+def test_a_credential_held_after_a_restore_is_counted_once(config: Config) -> None:
+    """SPEC ISSUANCE-17.4: it is counted without a bit; the bit comes later and counts nothing."""
+
+    async def work() -> None:
+        async with audited(config) as world:
+            owner = await (await world.alice()).kid()
+            order = Order("XTS", 15_000, 0, owner, ((15_000, 1),), "retail")
+            rows = await ask(world.issuance, await create(world.issuance, [order], [bytes(16)]))
+            assert await world.qc.take_back(world.cm, restored=True) == 1
+            await world.audit()
+            assert (await world.supply())["currencies"]["XTS"]["issued"] == "150.00"
+            await present(world.issuance, rows)
+            await world.settle()
+            await world.audit()
+            assert await world.findings() == []
+            figures = (await world.supply())["currencies"]["XTS"]
+            assert (figures["issued"], figures["minted"]) == ("150.00", "150.00")
+
+    run(work())
 
 
 def test_nothing_is_counted_twice_when_rounds_are_repeated(config: Config) -> None:
@@ -393,9 +441,12 @@ def test_a_restored_backup_does_not_start_beside_its_auditor(config: Config) -> 
     run(work())
 
 
-def test_a_start_does_not_wait_for_an_auditor_that_is_away(config: Config) -> None:
+@pytest.mark.parametrize("tls", [True, False])
+def test_a_start_does_not_wait_for_an_auditor_that_is_away(tmp_path: Path, founded: Path, *, tls: bool) -> None:
     """SPEC ISSUANCE-17.3"""
-    alone = config.model_copy(update={"auditor": config.auditor.model_copy(update={"listen_port": free_port()})})
+    systems = {name: {"tls": tls} for name in ("central_management", "quota_control", "issuance_system")}
+    sections = {"issuance": systems, "auditor": {"listen_port": free_port()}}
+    alone = config_in(tmp_path / "data", founded, **sections)
 
     async def work() -> None:
         built = build_service(alone, QC)

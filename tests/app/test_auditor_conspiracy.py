@@ -17,13 +17,14 @@ from specie.issuance.engine.central_management.batch import Needs
 from specie.issuance.engine.central_management.requests import fix_credential
 from specie.issuance.engine.desk import assemble
 from specie.issuance.engine.issuance_system.asking import create
-from specie.issuance.engine.quota_control.chores import sign_leftovers
+from specie.issuance.engine.quota_control.chores import refixed, sign_leftovers
 from specie.issuance.messages.claims import Claims, Signed
 from specie.issuance.messages.objects import ControlBit, Credential, Redemption, Request
 from specie.issuance.messages.policy import Policy
 from specie.issuance.protocol.envelope import read_unverified
 from specie.issuance.protocol.units import serials_root
 from specie.issuance.store.buckets import pack_ids
+from specie.issuance.store.journal import refix_object
 from specie.issuance.wallet.officer import sign_policy
 from specie.kernel.clock import SystemClock, SystemRandomness
 from tests.app.auditing import Audited, Forge, audited, config_in, found_in
@@ -229,3 +230,35 @@ def test_two_systems_with_two_policies_are_found(config: Config) -> None:
             await engine.rules.apply_policy(await sign_policy(policy, hands))
 
     assert codes(run(conspire(config, plot))) == {"POLICY_FORKED"}
+
+
+def test_bytes_that_were_fixed_anew_speak_for_the_first_leaf(config: Config) -> None:
+    """SPEC ISSUANCE-12.1.5: no plot at all; the key stopped between decision and signature, twice."""
+
+    async def plot(world: Audited) -> None:
+        credential = await make_credential(world, await make_request(world, 500))
+        body = credential.body
+        request = read_unverified(body.request, Request)
+
+        def decide(batch: Any, desk: Any) -> None:
+            journal, keys = batch.journal, desk.key_set(batch.rules)
+            owner, seq = sha256(request.body.owner).digest(), journal.next_seq()
+            bit = ControlBit(credential.claims.cti, credential.hash, "XTS", 500, 0, owner, body.unit_root, 1, seq)
+            claims = Claims(iss=desk.me, aud="is-1", iat=journal.now_s, exp=journal.now_s + 60, cti=desk.new_cti())
+            row = desk.fix(journal, "qc:bit", keys, claims, bit)
+            journal.append("use", row.hash, sha256(credential.tbs).digest())
+            for _ in range(2):
+                batch.settle()
+                new = refixed(desk, batch, row)
+                assert refix_object(batch.tx, row, new)
+                batch.journal.append("refixed", new.hash, row.hash)
+                row = new
+
+        await world.qc.writer.submit(Forge(decide))
+        await sign_leftovers(world.qc)
+        await world.audit()
+        assert (await world.supply())["currencies"]["XTS"]["issued"] == "155.00"
+        status = await world.status()
+        assert status["logs"]["qc-1"]["waiting_for_objects"] == 0
+
+    assert run(conspire(config, plot)) == []

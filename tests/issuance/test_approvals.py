@@ -196,9 +196,7 @@ async def test_the_same_word_again(house: House) -> None:
 async def test_the_last_word_comes_while_the_reserve_is_stale(house: House) -> None:
     """No credential then; the same word brings it once the custodian has spoken again."""
     await house.found()
-    await change_policy(
-        house, currencies=currency_rule(house, reserve=ReserveRule(("custodian-1",), 1, (1, 1), 60))
-    )
+    await change_policy(house, currencies=currency_rule(house, reserve=ReserveRule(("custodian-1",), 1, (1, 1), 60)))
 
     async def attested() -> None:
         word = await attest(house.hand("custodian-1", "custodian"), CURRENCY, 10**9, now_s(house))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from issuance.house import CM, QC, KeyRing, make_house
 
+from issuance.house import CM, QC, KeyRing, make_house
 from specie.issuance.errors import ApprovalsInsufficient, WrongAudience
 from specie.issuance.store.journal import read_head
 from specie.issuance.wallet import officer

@@ -51,7 +51,12 @@ BODIES: list[Body] = [
 NAMES = [type(body).__name__ for body in BODIES]
 CLAIMS = Claims("is:bank-01", 1_790_000_000, ID, "cm", 1_790_000_300, 1_790_000_000)
 SCALARS = st.one_of(
-    st.integers(-(2**64), 2**64 - 1), st.binary(max_size=40), st.text(max_size=20), st.booleans(), st.just([]), st.just({})
+    st.integers(-(2**64), 2**64 - 1),
+    st.binary(max_size=40),
+    st.text(max_size=20),
+    st.booleans(),
+    st.just([]),
+    st.just({}),
 )
 
 
@@ -61,7 +66,9 @@ def finished(body: Body) -> bytes:
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Every place in a decoded value."""
-    inner: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    inner: Any = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    )
     return [path, *(each for key, part in inner for each in places(part, (*path, key)))]
 
 

@@ -364,7 +364,9 @@ async def test_a_key_does_not_disappear_and_a_revocation_stays(house: House) -> 
 
 
 # SPEC ISSUANCE-12.1.1, ISSUANCE-12.1.3
-@pytest.mark.parametrize(("notice_s", "overlap_s", "good"), [(DAY_S, 0, True), (DAY_S - 1, 0, False), (DAY_S, 1, False)])
+@pytest.mark.parametrize(
+    ("notice_s", "overlap_s", "good"), [(DAY_S, 0, True), (DAY_S - 1, 0, False), (DAY_S, 1, False)]
+)
 @asynchronous
 async def test_a_new_key_is_announced_a_day_before(house: House, notice_s: int, overlap_s: int, good: bool) -> None:
     """Outside dev; and at no moment do two keys of one role sign."""

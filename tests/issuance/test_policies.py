@@ -304,9 +304,7 @@ async def test_a_cap_lowered_below_a_waiting_request(house: House) -> None:
     data = await draft.finish(house)
     (answer,) = await house.central_management.submit_requests([data], peer=IS)
     assert isinstance(answer, Pending)
-    await change_policy(
-        house, currencies=currency_rule(house, most=100_000), tiers={CURRENCY: (Tier(100_000, 1, ()),)}
-    )
+    await change_policy(house, currencies=currency_rule(house, most=100_000), tiers={CURRENCY: (Tier(100_000, 1, ()),)})
     with pytest.raises(errors.AmountAboveMax):
         await house.central_management.approve(await approve(house.hand("mina"), data, 1))
     house.clock.advance(seconds=3601)

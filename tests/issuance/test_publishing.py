@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from issuance.house import CURRENCY, QC, KeyRing, make_house, terms
 
+from issuance.house import CURRENCY, QC, KeyRing, make_house, terms
 from specie.crypto import merkle
 from specie.issuance.engine.anchoring import TOPICS, Anchoring
 from specie.issuance.errors import PolicyRefused, ReserveInsufficient

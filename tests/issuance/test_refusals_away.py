@@ -263,7 +263,7 @@ async def test_the_database_goes_away_between_decision_and_signature(house: Hous
 # SPEC ISSUANCE-10.1.5, ISSUANCE-9.2.7
 @asynchronous
 async def test_our_own_bug_is_not_an_answer(house: House) -> None:
-    """What is neither a refusal nor an absence is raised as it is (the door answers INTERNAL), and nothing is stored."""
+    """What is neither a refusal nor an absence is raised as it is (the door says INTERNAL); nothing is stored."""
     await house.found()
     data = await draft_request(house).finish(house)
 

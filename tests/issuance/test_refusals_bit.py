@@ -40,9 +40,7 @@ class LyingQuotaControl:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
 
-    async def control_bits(
-        self, presentations: Sequence[bytes], *, peer: str | None = None
-    ) -> list[Bit | Refusal]:
+    async def control_bits(self, presentations: Sequence[bytes], *, peer: str | None = None) -> list[Bit | Refusal]:
         answers: list[Bit | Refusal] = []
         for answer in await self.real.control_bits(presentations, peer=peer):
             if isinstance(answer, Bit):
@@ -216,5 +214,3 @@ async def test_a_bit_of_another_issue_is_not_mine(house: House) -> None:
     assert (second.state, second.code) == ("credentialed", errors.BitNotMine.code)
     assert len(await rows(house, IS, "SELECT serial FROM unit")) == 4
     assert view.state == "released"
-
-

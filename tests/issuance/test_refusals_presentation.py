@@ -91,9 +91,7 @@ class Case:
             **self.policy,
         )
         if self.attested is not None:
-            word = await attest(
-                self.house.hand("custodian-1", "custodian"), CURRENCY, self.attested, now_s(self.house)
-            )
+            word = await attest(self.house.hand("custodian-1", "custodian"), CURRENCY, self.attested, now_s(self.house))
             await quota_control.rules.apply_reserve(word)
         for scope in self.scopes:
             await quota_control.rules.apply_pause([await pause(self.house.hand("mina"), scope, "drill")])

@@ -12,6 +12,7 @@ import pytest
 from specie.issuance import errors
 from specie.issuance.api import Granted, Pending
 from specie.issuance.messages.policy import Kind, Limit, ReserveRule, Tier
+from specie.issuance.protocol.journal import Leaf
 from specie.issuance.wallet.officer import attest, pause
 from tests.issuance.forge import (
     NO_SIGNATURE,
@@ -59,9 +60,7 @@ class Case:
             **self.policy,
         )
         if self.attested is not None:
-            word = await attest(
-                self.house.hand("custodian-1", "custodian"), CURRENCY, self.attested, now_s(self.house)
-            )
+            word = await attest(self.house.hand("custodian-1", "custodian"), CURRENCY, self.attested, now_s(self.house))
             await self.house.central_management.rules.apply_reserve(word)
         for scope in self.scopes:
             stop = await pause(self.house.hand("mina"), scope, "drill")
@@ -333,3 +332,18 @@ async def test_a_denied_request_comes_again_under_a_new_id(house: House) -> None
     (granted,) = await house.central_management.submit_requests([await second.finish(house)])
     assert isinstance(granted, Granted)
     assert granted.amount == 12_000
+
+
+# SPEC ISSUANCE-7.3, ISSUANCE-15.1.2
+@asynchronous
+async def test_a_mismatch_is_logged_beside_the_first_answer(house: House) -> None:
+    """The second request of one id is denied with evidence; the first one's answer stays what it was."""
+    await house.found()
+    first = draft_request(house)
+    (granted,) = await house.central_management.submit_requests([await first.finish(house)])
+    first.body[6] = "salaries"
+    (answer,) = await house.central_management.submit_requests([await first.finish(house)])
+    assert isinstance(answer, errors.IdempotencyMismatch)
+    leaves = [Leaf.decode(each).event for each in await house.central_management.log.leaves(1, 100)]
+    assert leaves[-2:] == ["credential", "mismatch"]
+    assert (await house.central_management.request_answer(first.claims[7])).cti == granted.cti

@@ -405,5 +405,3 @@ async def test_a_report_that_is_refused_leaves_nothing_behind(house: House) -> N
     assert await log_size(house, CM) == size
     await house.settle()
     assert STOCK not in await figures(house, CM)
-
-

@@ -251,9 +251,7 @@ async def test_minting_twice(house: House) -> None:
     from specie.issuance.engine.issuance_system.chores import take_up
 
     await house.found()
-    await asyncio.gather(
-        house.issuance.issue([house.order()]), take_up(house.issuance, 0), take_up(house.issuance, 0)
-    )
+    await asyncio.gather(house.issuance.issue([house.order()]), take_up(house.issuance, 0), take_up(house.issuance, 0))
     await house.settle()
     assert await rows(house, IS, "SELECT COUNT(*), SUM(value) FROM unit") == [(4, 15_000)]
 
@@ -526,9 +524,7 @@ async def test_an_officer_does_not_approve_his_own_request(house: House) -> None
 async def test_a_stale_reserve(house: House) -> None:
     """At 60 s issuing goes on, at 61 it stops: at both systems."""
     await house.found()
-    await change_policy(
-        house, currencies=currency_rule(house, reserve=ReserveRule(("custodian-1",), 1, (1, 1), 60))
-    )
+    await change_policy(house, currencies=currency_rule(house, reserve=ReserveRule(("custodian-1",), 1, (1, 1), 60)))
     word = await attest(house.hand("custodian-1", "custodian"), CURRENCY, 10**9, now_s(house))
     for engine in (house.central_management, house.quota_control):
         await engine.rules.apply_reserve(word)
@@ -609,4 +605,3 @@ async def test_a_looser_quota_control_does_not_help(house: House) -> None:
     await house.found(stock_cap=10_000)
     await change_policy_at(house, [house.quota_control], limits=())
     assert isinstance(await ask(house), errors.QuotaExceeded)
-

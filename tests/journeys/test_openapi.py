@@ -1,4 +1,4 @@
-"""The OpenAPI document that the services serve, and a few hundred calls made from it: none of them is answered by 500."""
+"""The OpenAPI document that the services serve, and a few hundred calls made from it: none is answered by 500."""
 
 from __future__ import annotations
 

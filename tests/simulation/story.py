@@ -130,7 +130,7 @@ async def heal(world: World, people: People, acts: list[Any]) -> None:
     world.keyless.clear()
     await asyncio.gather(*acts)
     # the right time is none before what any system has seen
-    world.start_us += max(0, *world.offset_us.values())
+    world.start_us += world.peak_us
     world.offset_us.update(dict.fromkeys(world.offset_us, 0))
     for scope, digest in people.pauses:
         await people.resume(scope, digest)

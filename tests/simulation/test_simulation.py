@@ -19,6 +19,8 @@ REGRESSIONS = {
     2: "a credential fixed anew by a commit whose answer was lost",
     183: "a mint note whose key stopped before it arrived",
     200: "a receipt under a key of which the issuance system had not heard",
+    241: "a credential revoked while it waited for its key, and then fixed anew",
+    30: "a clock that was two hours ahead for a while",
     234: "a clock set back while a request waits for officers",
 }
 """Seeds that once failed, and what they showed."""

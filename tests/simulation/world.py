@@ -90,7 +90,9 @@ class WorldClock:
         self._world, self._system = world, system
 
     def now_us(self) -> int:
-        return self._world.now_us() + self._world.offset_us[self._system]
+        offset_us = self._world.offset_us[self._system]
+        self._world.peak_us = max(self._world.peak_us, offset_us)
+        return self._world.now_us() + offset_us
 
 
 class Life:
@@ -165,6 +167,8 @@ class World:
     randomness: Any = None
     resting: bool = False
     known_keys: Any = None
+    peak_us: int = 0
+    """By how much a clock was ever ahead."""
 
     def __post_init__(self) -> None:
         self.randomness = SeededRandomness(self.seed * 2 + 1)

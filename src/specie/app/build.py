@@ -18,6 +18,7 @@ from specie.app.http.application import create_application
 from specie.app.http.client import ServiceClient
 from specie.app.http.idempotency import idempotency_key
 from specie.app.observing import MetricsObserver
+from specie.app.opening import digits_of, prepare_folder
 from specie.app.telemetry import new_registry
 from specie.issuance import store as store_package
 from specie.issuance.client import CentralManagementClient, QuotaControlClient
@@ -29,7 +30,6 @@ from specie.issuance.engine.issuance_system import IssuanceSystemEngine
 from specie.issuance.engine.issuance_system import chores as is_chores
 from specie.issuance.engine.quota_control import QuotaControlEngine
 from specie.issuance.engine.quota_control import chores as qc_chores
-from specie.issuance.errors import CurrencyNotPermitted
 from specie.issuance.service import central_management_routes, issuance_routes, quota_control_routes
 from specie.issuance.store.journal import oldest_unsent_us, read_head
 from specie.kernel.clock import Clock, SystemClock, SystemRandomness
@@ -175,9 +175,9 @@ class Part:
         rules = engine.desk.cached
         if rules is None or rules.keys is None:
             return
-        for entry in rules.keys.manifest.entries:
-            if entry.holder != self.settings.id or not entry.nbf <= now_s:
-                continue
+        mine = [each for each in rules.keys.manifest.entries if each.holder == self.settings.id and each.nbf <= now_s]
+        newest = {each.role: each for each in sorted(mine, key=lambda each: each.nbf)}
+        for entry in newest.values():  # those before them have been replaced
             self.observer.key_expires.labels(entry.role).set(entry.signing_until - now_s)
             if (now_s - entry.nbf) * 10 >= (entry.signing_until - entry.nbf) * 8:
                 self.observer.alarm("KEY_80_PERCENT", f"the {entry.role} key has used 80 % of its life")
@@ -219,21 +219,6 @@ class Part:
         except (Refused, Unavailable) as error:
             answer["database" if "database" not in answer else "keys"] = str(error)
         return answer
-
-
-def digits_of(engine: IssuanceSystemEngine, code: str) -> int:
-    """Digits of a currency by the policy. Raises CurrencyNotPermitted."""
-    rules = engine.desk.cached
-    rule = rules.book.newest.policy.currencies.get(code) if rules is not None and rules.book is not None else None
-    if rule is None:
-        raise CurrencyNotPermitted(f"{code} is no currency of this deployment")
-    return rule.digits
-
-
-def prepare_folder(url: str) -> None:
-    """The folder of an SQLite file."""
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///").split("?")[0]).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 async def apply_founding(config: Config, engine: Engine) -> None:

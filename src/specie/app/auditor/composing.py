@@ -65,6 +65,8 @@ async def _ask(config: Config, role: str) -> bytes:
     """Ask the configured auditor over HTTP. Raises Refused, Unavailable."""
     own, auditor = config.system(role), config.system(AUDITOR)
     is_tls = auditor.url.startswith("https")
+    if is_tls and own.tls is None:
+        raise Unavailable("the auditor wants mutual TLS, and this system has it off")
     client = ServiceClient(
         auditor.url,
         tls=own.tls if is_tls else None,

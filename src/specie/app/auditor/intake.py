@@ -67,11 +67,11 @@ class Intake:
             ):
                 self.stop(tx)
                 return False
-        self.take_objects(tx, findings, [row for row in rules if row[1]])
         absent = [(leaf.sequence, leaf.object_hash) for leaf, data, _ in rules if not data]
         absent = [row for row in absent if (self.role, leaves[row[0] - stretch.first].event) in MADE]
         store.add_missing(tx, self.role, absent, findings.now_us)
-        facts.add_links(tx, [link for leaf in leaves if (link := self._link(leaf)) is not None])
+        self.take_objects(tx, findings, [row for row in rules if row[1]])
+        facts.add_links(tx, [link for leaf in leaves if (link := self._link(tx, leaf)) is not None])
         return store.followed(tx, self.role).broken == 0
 
     # SPEC ISSUANCE-15.1.1, ISSUANCE-15.1.2, ISSUANCE-1.4.6
@@ -151,10 +151,16 @@ class Intake:
         """Read this log no further."""
         store.set_followed(tx, replace(store.followed(tx, self.role, self.system), broken=1))
 
-    def _link(self, leaf: Leaf) -> LinkRow | None:
+    def _link(self, tx: Transaction, leaf: Leaf) -> LinkRow | None:
+        """What this leaf names of another log, if that log is followed: there may be issuance systems that are not."""
         target = LINKS.get((self.role, leaf.event))
         if target is None or target not in self.configured:
             return None
+        if leaf.event == "minted":
+            keys = self.reader.load(tx, self.role).keys
+            entry = keys.entries.get(leaf.actor) if keys is not None else None
+            if entry is not None and entry.holder != self.configured[target]:
+                return None
         return LinkRow(self.role, leaf.sequence, target, leaf.event, leaf.object_hash, leaf.previous, 0)
 
     def take_objects(self, tx: Transaction, findings: Findings, rows: Sequence[tuple[Leaf, bytes, bytes]]) -> None:

@@ -20,6 +20,7 @@ from specie.app.auditor.service import auditor_routes
 from specie.app.auditor.witnessing import Witness
 from specie.app.config.model import AUDITOR, Config
 from specie.app.founding import pinned_roots, system_store
+from specie.app.opening import prepare_folder
 from specie.kernel.clock import Clock, SystemRandomness
 from specie.kernel.db import Database, open_database
 from specie.kernel.db.migrate import run_migrations
@@ -85,8 +86,7 @@ class AuditorPart:
     async def open(self) -> None:
         """Migrate and open the store, find the witness key. No system is asked for anything yet."""
         url = self.settings.database
-        if url.startswith("sqlite:///"):
-            Path(url.removeprefix("sqlite:///").split("?")[0]).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        prepare_folder(url)
         assert migrations.__file__ is not None
         await asyncio.to_thread(run_migrations, url, Path(migrations.__file__).parent)
         self.database = open_database(url, self.clock)

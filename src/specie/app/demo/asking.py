@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -104,8 +105,9 @@ async def tell_refusal(stage: Stage, memory: Memory, told: Told) -> None:
     told.lines = [
         f"Omar asks for {office.words(asked, memory.currency)} ─ refused: rule {evidence.body.bucket!r} leaves"
         f" {denied.facts['available']} ({denied.code})",
-        f"signed denial of {evidence.claims.iss}: key {short(evidence.kid)}, hash {short(evidence.hash)}, names request"
-        f" {short(evidence.body.object_hash)}; its signature verifies; nothing moved",
+        f"signed denial of {evidence.claims.iss}: key {short(evidence.kid)} hash {short(evidence.hash)}, of request"
+        f" {short(evidence.body.object_hash)}",
+        "its signature verifies; nothing was reserved, nothing moved",
     ]
     told.figures = {
         "code": denied.code,
@@ -136,9 +138,9 @@ async def tell_request(stage: Stage, memory: Memory, told: Told) -> None:
     (piece,) = (await gather(office, memory.issue)).of("dc-req")
     told.lines = [
         f"Omar asks for {office.words(office.parse(AMOUNT, memory.currency), memory.currency)} for Alice",
-        line(1, "request", piece, "one officer is needed: it waits, the sum is reserved"),
+        line(1, "request", piece, moment(piece), "waits for an officer"),
     ]
-    told.figures = figures_of(piece) | {"amount": AMOUNT, "state": "pending"}
+    told.figures = figures_of(piece, moment(piece)) | {"amount": AMOUNT, "state": "pending"}
 
 
 async def tell_validation(stage: Stage, memory: Memory, told: Told) -> None:
@@ -148,8 +150,8 @@ async def tell_validation(stage: Stage, memory: Memory, told: Told) -> None:
     state = await office.central_management.approve(approval)
     check(state == "credentialed", f"after the approval the request is {state}")
     (piece,) = (await gather(office, memory.issue)).of("dc-appr")
-    told.lines = [line(2, "validation", piece, "C1 to C17 hold, Mina approves")]
-    told.figures = figures_of(piece) | {"officer": OFFICER, "state": state}
+    told.lines = [line(2, "validation", piece, moment(piece), "Mina approves")]
+    told.figures = figures_of(piece, moment(piece)) | {"officer": OFFICER, "state": state}
 
 
 async def tell_credential(stage: Stage, memory: Memory, told: Told) -> None:
@@ -163,8 +165,8 @@ async def tell_credential(stage: Stage, memory: Memory, told: Told) -> None:
     case = memory.case = await gather(office, memory.issue)
     check(case.verified, "every signature of the issue verifies")
     (piece,) = case.of("dc-cred")
-    told.lines = [line(3, "credential", piece, "signed, sealed to quota control alone")]
-    told.figures = figures_of(piece)
+    told.lines = [line(3, "credential", piece, moment(piece), "sealed to quota control")]
+    told.figures = figures_of(piece, moment(piece))
 
 
 async def is_released(stage: Stage, memory: Memory) -> bool:
@@ -174,16 +176,16 @@ async def is_released(stage: Stage, memory: Memory) -> bool:
 async def tell_presentation(stage: Stage, memory: Memory, told: Told) -> None:
     """Step 4: the credential goes on unchanged."""
     (piece,) = memory.case.of("dc-pres")
-    told.lines = [line(4, "presentation", piece, "forwarded unchanged")]
-    told.figures = figures_of(piece)
+    told.lines = [line(4, "presentation", piece, moment(piece), "forwarded unchanged")]
+    told.figures = figures_of(piece, moment(piece))
 
 
 async def tell_control_bit(stage: Stage, memory: Memory, told: Told) -> None:
     """Step 5: quota control counts in real time and signs."""
     (piece,) = memory.case.of("dc-bit")
     place = piece.leaves[piece.iss][0]
-    told.lines = [line(5, "control bit", piece, f"counted at log position {place}")]
-    told.figures = figures_of(piece) | {"sequence": place}
+    told.lines = [line(5, "control bit", piece, moment(piece), f"counted at log position {place}")]
+    told.figures = figures_of(piece, moment(piece)) | {"sequence": place}
 
 
 async def tell_units(stage: Stage, memory: Memory, told: Told) -> None:
@@ -200,23 +202,30 @@ async def tell_units(stage: Stage, memory: Memory, told: Told) -> None:
     serials = {unit.claims.cti for unit in opened}
     check(len(serials) == len(opened), "every unit has a serial of its own")
     first: Piece = case.of("dc-unit")[0]
+    made = moment(case.of("dc-minted")[0])
     told.lines = [
-        line(6, "units", first, f"{len(opened)} units, {office.words(total, memory.currency)}; Alice's wallet"),
-        " " * 33 + "verified each: signature, control bit, place under the root",
+        line(6, "units", first, made, f"{len(opened)} units, {office.words(total, memory.currency)}"),
+        "Alice's wallet verified each unit: its signature, its control bit, its place under the root",
     ]
-    told.figures = figures_of(first) | {
+    told.figures = figures_of(first, made) | {
         "units": len(opened),
         "value": office.plain(total, memory.currency),
         "verified": len(opened),
     }
 
 
-def line(number: int, name: str, piece: Piece, said: str) -> str:
-    """One of the six steps."""
-    return f"{number} {name:<12} {piece.iss:<6} key {short(piece.kid)} hash {short(piece.hash)}  {said}"
+def moment(piece: Piece) -> str:
+    """When its id was made: a UUIDv7 begins with milliseconds (RFC 9562)."""
+    at_ms = int.from_bytes(piece.cti[:6], "big")
+    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%H:%M:%S") + f".{at_ms % 1000:03d}"
 
 
-def figures_of(piece: Piece) -> dict[str, Any]:
+def line(number: int, name: str, piece: Piece, at: str, said: str) -> str:
+    """One of the six steps: who signed, with which key, what came out, when."""
+    return f"{number} {name:<12} {piece.iss:<5} key {short(piece.kid)} hash {short(piece.hash)} {at}  {said}"
+
+
+def figures_of(piece: Piece, at: str) -> dict[str, Any]:
     check(not piece.fault, f"{piece.name}: {piece.fault}")
     return {
         "typ": piece.typ,
@@ -224,5 +233,6 @@ def figures_of(piece: Piece) -> dict[str, Any]:
         "key": piece.kid.hex(),
         "hash": piece.hash.hex(),
         "signature_verifies": not piece.fault,
+        "at": at,
         "log": {system: place for system, (place, _) in piece.leaves.items()},
     }

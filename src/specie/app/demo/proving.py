@@ -182,7 +182,7 @@ async def tell_verification(stage: Stage, memory: Memory, told: Told) -> None:
     counts = answer["verified"]
     check(counts.get("unit") == len(memory.units), "the verifier saw every unit")
     told.lines = [
-        f"bundle of {records} records ─ specie-verify, alone with the root keys: "
+        f"bundle of {records} records ─ specie-verify, knowing the root keys alone: "
         + ", ".join(
             f"{counts[kind]} {kind}" for kind in ("keys", "credential", "bit", "unit", "redeem") if kind in counts
         )

@@ -146,9 +146,9 @@ async def welcome(terminal: Terminal, stage: Stage, wishes: Wishes) -> None:
         "Data directory": f"{stage.config.data_dir}   (SQLite; delete with `specie demo --reset`)",
         "Roles": "all in one process, each with its own store and keys      separation of duties is OFF",
         "Keys": "issuance system, central management, quota control, 3 root holders",
-        "People": ", ".join(name.capitalize() for name in office.place.people()),
+        "People": ", ".join(name.capitalize() for name in office.place.people() if "-" not in name),
         "Money": money,
-        "API": f"{url}/docs      export SPECIE_URL={url}",
+        "API": f"{url}/openapi.json      export SPECIE_URL={url}",
     }
     lines = [banner(), *(f" ✔ {name:<16} {text}" for name, text in facts.items())]
     if wishes.lan:

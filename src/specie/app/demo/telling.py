@@ -11,7 +11,6 @@ from specie import __version__
 from specie.app.demo.story import Told
 
 WIDTH = 12
-EQUATION = (("H", "R", "ledger"), ("D", "", "accounts"), ("C", "", "coins"), ("E", "", "channels"), ("U", "", "units"))
 
 
 def as_line(told: Told) -> str:
@@ -67,7 +66,7 @@ def equation(report: dict[str, Any], code: str) -> str:
     terms = report["terms"][code]
     places = [("units", terms["U"]), ("ledger", terms["H"]), ("accounts", terms["D"]), ("coins", terms["C"])]
     places += [("channels", terms["E"])]
-    right = " + ".join(f"{name} {grouped(value)}" for name, value in places)
+    right = " + ".join(f"{name} {grouped(value)}" for name, value in places if name == "units" or value.strip("0."))
     left = f"issued {grouped(terms['issued'])} − redeemed {grouped(terms['redeemed'])}"
     if terms["cancelled"].strip("0."):
         left += f" − cancelled {grouped(terms['cancelled'])}"

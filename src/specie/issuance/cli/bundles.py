@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -14,7 +14,7 @@ from specie.issuance.errors import Denial, Malformed
 from specie.issuance.messages import objects
 from specie.issuance.messages.claims import Signed
 from specie.issuance.messages.wire import Body
-from specie.issuance.protocol.envelope import open_one
+from specie.issuance.protocol.envelope import open_one, read_unverified
 from specie.issuance.protocol.journal import Leaf, check_chain
 from specie.issuance.protocol.keyset import KeySet, read_manifest
 
@@ -50,11 +50,22 @@ def to_lines(records: Iterable[Record]) -> str:
     return "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records)
 
 
-def supply_records(records: Iterable[Record], system: str) -> list[Record]:
-    """What proves the supply, out of a whole bundle."""
-    return [
-        each for each in records if each["kind"] in OF_SUPPLY or (each["kind"] == "leaf" and each["system"] == system)
-    ]
+def supply_records(records: Sequence[Record], system: str) -> list[Record]:
+    """What proves the supply, out of a whole bundle: quota control's log and words, and the units that came back."""
+    gone: set[bytes] = set()
+    for each in records:
+        if each["kind"] == "redreq":
+            gone.update(read_unverified(bytes.fromhex(each["hex"]), objects.RedemptionRequest).body.units or ())
+    return [each for each in records if is_of_supply(each, system, gone)]
+
+
+def is_of_supply(record: Record, system: str, gone: Collection[bytes]) -> bool:
+    """Does the supply rest on this record?"""
+    if record["kind"] == "leaf":
+        return bool(record["system"] == system)
+    if record["kind"] == "unit":
+        return bool(gone) and read_unverified(bytes.fromhex(record["hex"]), objects.Unit).claims.cti in gone
+    return record["kind"] in OF_SUPPLY
 
 
 @dataclass(slots=True)
@@ -74,9 +85,6 @@ class Evidence:
 
 def open_bundle(records: Iterable[Record], roots: Mapping[bytes, bytes], environment: str) -> Evidence:
     """Verify manifests from the pinned root keys, then every object. Raises ManifestRefused, ProofFailed, Denial."""
-    from specie.issuance.messages.objects import RedemptionRequest
-    from specie.issuance.protocol.envelope import read_unverified
-
     keys: KeySet | None = None
     rest = []
     for record in records:
@@ -93,7 +101,7 @@ def open_bundle(records: Iterable[Record], roots: Mapping[bytes, bytes], environ
         if kind == "leaf":
             found.leaves.setdefault(str(record.get("system")), []).append(data)
         elif kind == "redreq":
-            request = read_unverified(data, RedemptionRequest)
+            request = read_unverified(data, objects.RedemptionRequest)
             found.issuers[request.hash] = request.claims.aud or ""
         elif kind in KINDS:
             take_in(found, kind, data)

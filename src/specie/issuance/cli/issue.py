@@ -105,10 +105,11 @@ def show(
     context: typer.Context,
     ident: Ident,
     units: Annotated[Path | None, typer.Option(help="Write the units into this folder, a file each.")] = None,
+    request: Annotated[Path | None, typer.Option(help="Write the signed request to this file, for officers.")] = None,
 ) -> None:
-    """One issue: where it stands, and its units if they are wanted.
+    """One issue: where it stands; its units or its signed request as files, if they are wanted.
 
-    Examples: specie issue show ID · specie issue show ID --units money/
+    Examples: specie issue show ID · specie issue show ID --units money/ · specie issue show ID --request ask.cose
     """
     terminal: Terminal = context.obj
 
@@ -125,7 +126,11 @@ def show(
                 write_file(path, data)
                 files.append(str(path))
             terminal.note(f"{len(files)} units are in {units}")
-        show_issue(office, terminal, view, **({"files": files} if units is not None else {}))
+        if request is not None:
+            (asked,) = [each.data for each in await office.issuance.trace(view.id) if each.event == "request"]
+            write_file(request, asked)
+            files.append(str(request))
+        show_issue(office, terminal, view, **({"files": files} if files else {}))
 
     at_work(terminal, work)
 

@@ -13,6 +13,7 @@ from specie.issuance.api import Order
 from specie.issuance.cli.office import Office
 from specie.issuance.cli.place import CENTRAL_MANAGEMENT, ISSUANCE, QUOTA_CONTROL
 from specie.issuance.errors import Malformed
+from specie.issuance.messages.keys import KEY_ROLES
 from specie.issuance.messages.objects import OWNER_BYTES_MAX, Model
 from specie.issuance.messages.view import view
 from specie.kernel.errors import Refused
@@ -139,6 +140,6 @@ def role_of(key_role: str, said: str | None = None) -> str:
     if key_role == "log":
         raise Wrong("every system has a log key: name one with --system")
     system = SYSTEM_NAMES.get(key_role.partition(":")[0])
-    if system is None:
+    if system is None or key_role not in KEY_ROLES:
         raise Wrong(f"{key_role} is no role of a system's key: is:req, is:unit, cm:cred, qc:bit, qc:kem, ...")
     return system

@@ -42,7 +42,7 @@ def unpack_batch(data: bytes) -> list[bytes]:
 
 def pack_refusal(error: Refusal) -> list[Any]:
     """[status, {1: code, 2: detail, ?3: evidence, ?4: bucket, ?5: available, ?6: not before, ?7: retry after}]."""
-    body: dict[int, Any] = {1: error.code, 2: str(error)}
+    body: dict[int, Any] = {1: error.code, 2: error.detail}
     if isinstance(error, Denial):
         optional = (error.evidence or None, error.bucket, error.available, error.not_before_s, error.retry_after_s)
         body |= {key: value for key, value in enumerate(optional, 3) if value is not None}

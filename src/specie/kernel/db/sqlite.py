@@ -255,10 +255,20 @@ class SqliteSession:
                 connection.close()
 
 
+def make_file(path: str) -> None:
+    """An empty file of mode 0600 where there is none: SQLite would make it readable for everyone. Raises OSError.
+
+    A file that is there is never opened here. To close it would let go every lock that SQLite holds on it in this
+    process (POSIX), and then the last connection of any other process would throw the write-ahead log away.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def connect(path: str, busy_ms: int = BUSY_MS) -> sqlite3.Connection:
     """A connection as the chapters ask for it. Raises OSError, sqlite3.Error."""
-    if path != MEMORY:  # SQLite would make the file readable for everyone
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    if path != MEMORY:
+        make_file(path)
     connection = sqlite3.connect(
         path,
         timeout=busy_ms / 1_000,

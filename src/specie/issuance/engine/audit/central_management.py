@@ -60,6 +60,9 @@ def check(books: Books, shares: Shares) -> Promised:
     pending = [row for row in books.tables["request"] if leaf_of_pending(books, row) is not None]
     events = {
         "deny": states[RequestState.DENIED],
+        # one id for two requests: the second is denied, and the row stays the first one's
+        "mismatch": sum(1 for row in books.tables["object"] if row.typ == "dc-deny")
+        - sum(1 for row in books.tables["request"] if row.denial is not None),
         "reject": states[RequestState.REJECTED],
         "expire": states[RequestState.EXPIRED],
         "pending": len(pending),

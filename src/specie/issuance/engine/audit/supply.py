@@ -100,7 +100,7 @@ def registry_name(policy: Policy, row: UseRow) -> str:
 async def has_arrived(row: UseRow, name: str, registry: Registry | None, made: Made | None) -> bool:
     """Units were made (off line), or the registry shows that it took the value in.
 
-    Of a registry that does not answer, what quota control has checked of it counts.
+    Of a registry that does not answer, what the other systems have of it counts.
     """
     if name == OFFLINE:
         return made is not None
@@ -109,7 +109,7 @@ async def has_arrived(row: UseRow, name: str, registry: Registry | None, made: M
     try:
         receipt = await registry.receipt(row.unit_root)
     except Unavailable:
-        return row.state == UseState.MINTED
+        return row.state == UseState.MINTED or (made is not None and made.row.receipt is not None)
     if receipt is None:
         return False
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from specie.issuance.engine.central_management.keep import RefixItem
@@ -94,36 +95,21 @@ async def refix(engine: CentralManagementEngine, old: ObjectRow) -> ObjectRow | 
     signer = keys.signer("cm:cred", desk.me, now_s)
     exp = None if claims.exp is None else now_s + claims.exp - claims.iat
     nbf = None if claims.nbf is None else now_s
-    # a refusal keeps its id: the row of its request names it
-    cti = desk.new_cti() if kind is Credential else claims.cti
-    fresh = Claims(claims.iss, now_s, cti, claims.aud, exp, nbf)
-    credential = None
-    if isinstance(body, Credential):
-        body, credential = await rooted(engine, old, fresh, body)
+    # the id stays: the row of its request names a refusal by it, and a revocation names a credential by it
+    fresh = Claims(claims.iss, now_s, claims.cti, claims.aud, exp, nbf)
+    credential = await row_of(engine, fresh) if isinstance(body, Credential) else None
     payload = codec.encode(fresh.to_wire(body))
     new = ObjectRow(fresh.cti, old.typ, signer.kid, payload, tbs_hash(old.typ, signer.kid, payload), None)
     stands: ObjectRow | None = await engine.writer.submit(RefixItem(old, new, credential))
     return stands
 
 
-async def rooted(
-    engine: CentralManagementEngine, old: ObjectRow, fresh: Claims, body: Credential
-) -> tuple[Credential, store.CredentialRow]:
-    """A credential with a new cti has another unit root; its row moves along."""
-    from dataclasses import replace
-
-    from specie.issuance.messages.objects import Request
-    from specie.issuance.protocol.envelope import read_unverified
-    from specie.issuance.protocol.units import unit_root
-
-    request = read_unverified(body.request, Request)
-    root, _ = unit_root(fresh.cti, request.body)
-    found = await engine.desk.database.read(lambda tx: store.credentials_by_cti(tx, [old.cti]))
-    if old.cti not in found:
-        raise Unavailable("this credential was just fixed anew")
-    assert fresh.exp is not None
-    row = replace(found[old.cti], cti=fresh.cti, iat=fresh.iat, exp=fresh.exp)
-    return replace(body, unit_root=root), row
+async def row_of(engine: CentralManagementEngine, fresh: Claims) -> store.CredentialRow:
+    """The row of a credential with its new times. Raises Unavailable where it has gone."""
+    found = await engine.desk.database.read(lambda tx: store.credentials_by_cti(tx, [fresh.cti]))
+    if fresh.cti not in found or fresh.exp is None:
+        raise Unavailable("this credential is not there")
+    return replace(found[fresh.cti], iat=fresh.iat, exp=fresh.exp)
 
 
 async def settle(engine: CentralManagementEngine) -> bool:

@@ -79,7 +79,7 @@ class RequestItem:
             if known.hash != self.request.hash:
                 desk.observer.alarm("IDEMPOTENCY_MISMATCH", f"{claims.iss} used one id for two requests")
                 mismatch = IdempotencyMismatch("this id was used for another request")
-                return Outcome(self.fix_denial(batch, desk, mismatch), mismatch)
+                return Outcome(self.fix_denial(batch, desk, mismatch, "mismatch"), mismatch)
             return answer_of(batch.tx, known, batch.rules)
         book = desk.policy_book(batch.rules)
         desk.check_fresh(batch.rules, batch.journal.now_us)
@@ -138,11 +138,11 @@ class RequestItem:
     # SPEC ISSUANCE-7.3
     def deny(self, batch: Batch, desk: Desk, refusal: Denial) -> Outcome:
         """Store, log and fix the evidence of a refusal."""
-        row = self.fix_denial(batch, desk, refusal)
+        row = self.fix_denial(batch, desk, refusal, "deny")
         self.add_row(batch, store.RequestState.DENIED, 0, b"", denial=row.cti, detail=pack_refusal(refusal))
         return Outcome(row, refusal)
 
-    def fix_denial(self, batch: Batch, desk: Desk, refusal: Denial) -> ObjectRow:
+    def fix_denial(self, batch: Batch, desk: Desk, refusal: Denial, event: str) -> ObjectRow:
         """Log the evidence; its signature follows after the commit."""
         claims = Claims(iss=desk.me, aud=self.request.claims.iss, iat=batch.journal.now_s, cti=desk.new_cti())
         row = desk.fix(
@@ -152,7 +152,7 @@ class RequestItem:
             claims,
             desk.deny_body(refusal, self.request.hash),
         )
-        batch.journal.append("deny", row.hash, self.request.hash, self.request.kid)
+        batch.journal.append(event, row.hash, self.request.hash, self.request.kid)
         return row
 
     def add_row(
