@@ -334,7 +334,7 @@ def change_one(which: str, **changes: Any) -> Any:
         ({}, change_one("qc:bit", kid=bytes(16)), 2),
         ({}, change_one("qc:bit", cose_key=cose.cose_key(bytes(32), "ed25519")), 2),
     ],
-    ids=str,
+    ids=lambda value: "change" if callable(value) else str(value),
 )
 @asynchronous
 async def test_manifests_that_are_refused(house: House, manifest: Any, entries: Any, signers: int) -> None:

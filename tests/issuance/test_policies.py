@@ -11,7 +11,8 @@ from specie.issuance import errors
 from specie.issuance.api import Bit, Granted, Pending
 from specie.issuance.engine.rulebook import PolicyItem
 from specie.issuance.messages.policy import Kind, Lifetimes, Limit, Policy, ReserveRule, Tier
-from specie.issuance.protocol.policy import PolicyBook, Version, plan_buckets
+from specie.issuance.protocol.plans import plan_buckets
+from specie.issuance.protocol.policy import PolicyBook, Version
 from specie.issuance.wallet.founding import first_policy
 from specie.issuance.wallet.officer import sign_policy
 from tests.issuance.forge import (
@@ -224,7 +225,7 @@ def wrong(policy: Policy, **changes: Any) -> Policy:
         {"tiers": {CURRENCY: (Tier(900_000, 0, ()), Tier(900_000, 1, ()))}},
         {"tiers": {CURRENCY: (Tier(900_000, 1, ("treasury", "risk")),)}},
     ],
-    ids=str,
+    ids=lambda value: "change" if callable(value) else str(value),
 )
 @asynchronous
 async def test_policies_that_are_refused(house: House, changes: dict[str, Any]) -> None:

@@ -226,7 +226,7 @@ def three_urls(postgres_cluster: PostgresCluster) -> Iterator[dict[str, str]]:
 
 
 # SPEC ISSUANCE-21.3
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, phases=PHASES)
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, phases=PHASES)
 @given(model_limits=limits(), steps=STEPS)
 def test_postgresql_answers_as_the_model(
     ring: KeyRing, postgres_cluster: PostgresCluster, model_limits: list[buckets.Limit], steps: list[Step]

@@ -86,7 +86,8 @@ def test_solvency_is_one_line_per_currency(ring: KeyRing) -> None:
             await engine.rules.apply_reserve(attested)
         await house.issuance.issue([house.order()])
         (line,) = await house.quota_control.solvency()
-        assert (line.outstanding, line.attested, line.as_of, line.ratio, line.solvent) == (15_000, 20_000, NOW_S, (1, 1), True)
+        assert (line.outstanding, line.attested, line.as_of) == (15_000, 20_000, NOW_S)
+        assert line.ratio == (1, 1) and line.solvent
         (refusal,) = await house.issuance.issue([house.order()])
         assert getattr(refusal, "code", "") == ReserveInsufficient.code
         less = await officer.attest(house.hand("custodian-1", "custodian"), CURRENCY, 10_000, NOW_S + 1)

@@ -45,7 +45,8 @@ def test_money_from_request_to_receipt(bank: Deployment) -> None:
     traced = done(bank.typed("issuance", "trace", ident, "--json")).json
     assert traced["verified"] is True
     by_type = {step["typ"]: step for step in traced["steps"]}
-    assert list(by_type) == ["dc-req", "dc-appr", "dc-cred", "dc-pres", "dc-bit", "dc-minted", "dc-unit"]
+    assert list(by_type) == ["dc-req", "dc-appr", "dc-cred", "dc-pres", "dc-bit", "dc-unit", "dc-minted"]
+    assert by_type["dc-minted"]["log"]["is-1"]["event"] == "release"
     assert set(by_type["dc-bit"]["log"]) == {"is-1", "qc-1"}
     assert set(by_type["dc-req"]["log"]) == {"is-1", "cm-1"}
     again = done(bank.typed("issuance", "trace", by_type["dc-bit"]["id"]))
@@ -84,11 +85,14 @@ def test_officers_may_say_no(bank: Deployment) -> None:
 )
 def test_keys_rotate_without_a_restart(bank: Deployment, role: str, more: tuple[str, ...]) -> None:
     # SPEC ISSUANCE-12.1.1, ISSUANCE-12.1.2, ISSUANCE-12.1.3, ISSUANCE-2.2.1, ISSUANCE-2.2.2
-    fresh = done(bank.typed("issuance", "keys", "rotate", "--role", role, "--in", "0", *more, "--json")).json
+    fresh = done(bank.typed("issuance", "keys", "rotate", "--role", role, *more, "--json")).json
     assert set(fresh["systems"].values()) == {fresh["manifest"]}
-    rows = done(bank.typed("issuance", "keys", "list", "--at", "quota-control", "--json")).json
-    mine = [row for row in rows if (row["role"], row["holder"]) == (role, fresh["system"])]
-    assert [row["state"] for row in mine].count("signs") == 1
+    for _ in range(500):  # two seconds in a sandbox; each look takes some of them
+        rows = done(bank.typed("issuance", "keys", "list", "--at", "quota-control", "--json")).json
+        mine = [row for row in rows if (row["role"], row["holder"]) == (role, fresh["system"])]
+        assert [row["state"] for row in mine].count("signs") == 1
+        if mine[-1]["state"] == "signs":
+            break
     assert mine[-1]["key"] == fresh["key"]
     assert mine[-2]["state"] == "verifies"
     issued = done(bank.typed("issue", "request", "10", "--owner", "bob", "--json")).json
@@ -107,7 +111,7 @@ def test_a_policy_is_proposed_signed_and_applied(bank: Deployment) -> None:
     assert (alone.code, alone.json["code"]) != (0, "")
     done(bank.typed("issuance", "policy", "sign", "next.1", "--as", "omar", "--out", "next.2"))
     compared = done(bank.typed("issuance", "policy", "diff", "next.2", "--json")).json
-    assert compared["signed_by"] == ["mina", "omar"]
+    assert sorted(compared["signed_by"]) == ["mina", "omar"]
     assert {"field": "limits[daily].cap", "now": 1_000_000, "then": 1_200_000} in compared["changes"]
     applied = done(bank.typed("issuance", "policy", "apply", "next.2", "--json")).json
     assert set(applied["systems"].values()) == {2}
@@ -142,7 +146,8 @@ def test_others_can_check_it_all(bank: Deployment) -> None:
     checked = verify(bank, "supply", "supply.jsonl")
     assert checked.returncode == 0, checked.stdout
     lines = (bank.folder / "supply.jsonl").read_text().splitlines()
-    (bank.folder / "less.jsonl").write_text("\n".join(line for line in lines if '"redeem"' not in line))
+    first = next(line for line in lines if '"leaf"' in line)
+    (bank.folder / "less.jsonl").write_text("\n".join(line for line in lines if line != first))
     heard = bank.typed("issuance", "supply", "verify", "less.jsonl", "--json")
     assert (heard.code, heard.json["code"]) == (9, "issuance.proof_failed")
 

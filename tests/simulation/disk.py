@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from specie.kernel.db import ConnectionLost, DatabaseBusy, Transaction
@@ -55,10 +56,8 @@ class Disk:
             work(transaction)
             raise _Crash
 
-        try:
+        with suppress(_Crash):
             self._inner.write_now(cut)
-        except _Crash:
-            pass
         self._life.crash("before a commit")
         raise asyncio.CancelledError
 

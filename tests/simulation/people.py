@@ -238,7 +238,7 @@ class People:
     async def witness(self) -> None:
         """Someone keeps a system's newest checkpoint."""
         system = self.world.rng.choice((CM, QC, IS))
-        note = await self.insist("checkpoint", lambda: self.world.remote(system).log.checkpoint(), 2)
+        note = await self.insist("checkpoint", self.world.remote(system).log.checkpoint, 2)
         if isinstance(note, bytes):
             self.checkpoints.setdefault(system, []).append(note)
 

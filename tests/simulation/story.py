@@ -135,7 +135,7 @@ async def heal(world: World, people: People, acts: list[Any]) -> None:
     for scope, digest in people.pauses:
         await people.resume(scope, digest)
     world.resting = True
-    while any(world.lives[system] is None for system in SYSTEMS):
+    while any(world.lives[system] is None for system in SYSTEMS):  # noqa: ASYNC110  virtual seconds
         await asyncio.sleep(5.0)
     await asyncio.sleep(10.0)
     for wait_s in WAITS_S:

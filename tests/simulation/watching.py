@@ -16,8 +16,8 @@ OVER = (
     f" OR (lowered = 0 AND kind <> {RATE} AND used + reserved > cap)"
 )
 DRIFTED = (
-    "SELECT bucket.key, bucket.used, bucket.reserved, COALESCE(SUM(entry.d_used), 0), COALESCE(SUM(entry.d_reserved), 0)"
-    " FROM bucket LEFT JOIN entry ON entry.bucket = bucket.id GROUP BY bucket.id"
+    "SELECT bucket.key, bucket.used, bucket.reserved, COALESCE(SUM(entry.d_used), 0),"
+    " COALESCE(SUM(entry.d_reserved), 0) FROM bucket LEFT JOIN entry ON entry.bucket = bucket.id GROUP BY bucket.id"
     " HAVING bucket.used <> COALESCE(SUM(entry.d_used), 0) OR bucket.reserved <> COALESCE(SUM(entry.d_reserved), 0)"
 )
 LOG = "SELECT (SELECT seq FROM head), (SELECT COUNT(*) FROM log), (SELECT COUNT(DISTINCT object) FROM log)"

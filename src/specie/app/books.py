@@ -11,7 +11,7 @@ from typing import Any
 from specie.app.config.model import SYSTEMS, Config
 from specie.app.founding import pinned_roots
 from specie.issuance.engine.audit import audit
-from specie.issuance.engine.audit.export import export, to_lines
+from specie.issuance.engine.audit.export import export, export_supply, to_lines
 from specie.issuance.engine.desk import Desk, Identity
 from specie.issuance.engine.logbook import Logbook
 from specie.kernel.clock import Clock, SystemRandomness
@@ -94,7 +94,9 @@ async def audit_books(config: Config, systems: Sequence[Any]) -> Mapping[str, An
     return report.to_json()
 
 
-async def bundle_books(systems: Sequence[Any]) -> str:
-    """Everything signed and logged, as JSON Lines."""
+async def bundle_books(systems: Sequence[Any], *, supply: bool = False) -> str:
+    """Everything signed and logged, or what proves the supply, as JSON Lines."""
     cm, qc, *issuers = systems
+    if supply:
+        return to_lines(await export_supply(qc, issuers))
     return to_lines(await export(cm, qc, issuers))

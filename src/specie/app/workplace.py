@@ -218,13 +218,13 @@ class Workplace:
         async with open_shelves(self.config, self.clock) as shelves:
             return await audit_books(self.config, shelves)
 
-    async def bundle(self) -> str:
-        """Everything signed and logged, for the stand-alone verifier. Raises NotHere."""
+    async def bundle(self, *, supply: bool = False) -> str:
+        """Everything signed and logged, or what proves the supply, for the stand-alone verifier. Raises NotHere."""
         from specie.app.books import bundle_books, open_shelves
 
         self.check_stores()
         async with open_shelves(self.config, self.clock) as shelves:
-            return await bundle_books(shelves)
+            return await bundle_books(shelves, supply=supply)
 
     def has_stores(self) -> bool:
         """Whether the stores can be opened from here."""

@@ -91,9 +91,7 @@ def encode(value: object, *, depth_max: int = DEPTH_MAX) -> bytes:
     return b"".join(out)
 
 
-def decode(
-    data: bytes, *, bytes_max: int, depth_max: int = DEPTH_MAX, tags: frozenset[int] = frozenset()
-) -> object:
+def decode(data: bytes, *, bytes_max: int, depth_max: int = DEPTH_MAX, tags: frozenset[int] = frozenset()) -> object:
     """The value of exactly these bytes: int, bytes, str, bool, list, dict, and those CBORTags in `tags`.
 
     Inside a tag, arrays are tuples and maps are `frozendict`s (cbor2's, since a tag is hashable).
@@ -110,9 +108,7 @@ def decode(
         _check_shape(data, depth_max)
     out: list[bytes] = []
     try:
-        value: object = loads(
-            data, max_depth=depth_max + 2, allow_duplicate_keys=False, semantic_decoders=_NO_MEANINGS
-        )
+        value: object = loads(data, max_depth=depth_max + 2, allow_duplicate_keys=False, semantic_decoders=_NO_MEANINGS)
         _put(value, out, depth_max, tags)
     except _NotNormalised as error:
         raise NonCanonical("text is not in Unicode normal form C") from error
@@ -189,9 +185,7 @@ def _put_sorted(items: dict[Any, Any], out: list[bytes], depth: int, tags: froze
         _put(value, out, depth, tags)
 
 
-def _put_array(
-    items: list[Any] | tuple[Any, ...], out: list[bytes], depth: int, tags: frozenset[int] | None
-) -> None:
+def _put_array(items: list[Any] | tuple[Any, ...], out: list[bytes], depth: int, tags: frozenset[int] | None) -> None:
     if depth <= 0:
         raise ValueError(_TOO_DEEP)
     put = out.append

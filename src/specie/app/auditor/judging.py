@@ -18,16 +18,8 @@ from specie.issuance.protocol.credentials import check_times
 from specie.issuance.protocol.envelope import read_unverified
 from specie.issuance.protocol.journal import Leaf
 from specie.issuance.protocol.keyset import KeySet
-from specie.issuance.protocol.policy import (
-    BucketPlan,
-    PolicyBook,
-    check_amount,
-    check_permission,
-    issuer_stock_key,
-    plan_buckets,
-    root_keys_of,
-    tier_of,
-)
+from specie.issuance.protocol.plans import BucketPlan, issuer_stock_key, plan_buckets, root_keys_of
+from specie.issuance.protocol.policy import PolicyBook, check_amount, check_permission, tier_of
 from specie.issuance.protocol.quorum import check_approvals
 from specie.issuance.protocol.units import unit_root
 from specie.kernel.db import Transaction

@@ -16,7 +16,7 @@ from specie.issuance.messages.claims import Signed
 from specie.issuance.messages.objects import Cancel, Redemption, RedemptionRequest
 from specie.issuance.protocol.envelope import open_one, read_unverified
 from specie.issuance.protocol.journal import Leaf
-from specie.issuance.protocol.policy import issuer_stock_key, root_keys_of
+from specie.issuance.protocol.plans import issuer_stock_key, root_keys_of
 from specie.issuance.protocol.units import serials_root
 from specie.kernel.db import Transaction
 from specie.kernel.errors import Refused

@@ -180,7 +180,7 @@ async def tell_verification(stage: Stage, memory: Memory, told: Told) -> None:
     answer = await run_verifier(bundle, list(stage.place.roots().values()))
     check(answer["ok"], f"specie-verify: {answer['failures'][:3]}")
     counts = answer["verified"]
-    check(counts.get("unit") == len(memory.units), "the verifier saw every unit")
+    check(counts.get("unit", 0) >= len(memory.units), "the verifier saw every unit")
     told.lines = [
         f"bundle of {records} records ─ specie-verify, knowing the root keys alone: "
         + ", ".join(

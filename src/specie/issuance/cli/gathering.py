@@ -116,7 +116,8 @@ async def gather(office: Office, ident: bytes) -> Case:
                 piece.leaves[system] = (each.sequence, each.event)
     if not found:
         raise UnknownRequest("no issue, request, credential, control bit or unit has this id")
-    case.pieces = sorted(found.values(), key=lambda piece: (piece.step, piece.at_s, piece.typ != "dc-unit", piece.cti))
+    order = list(STEPS)
+    case.pieces = sorted(found.values(), key=lambda piece: (order.index(piece.typ), piece.at_s, piece.cti))
     return case
 
 

@@ -132,7 +132,7 @@ def rotate(
     role: Role,
     system: Whose = None,
     officer: Officers = None,
-    in_seconds: Annotated[int | None, typer.Option("--in", min=0, help="Seconds until the new key signs.")] = None,
+    in_seconds: Annotated[int | None, typer.Option("--in", min=1, help="Seconds until the new key signs.")] = None,
     deliver: Annotated[bool, typer.Option("--deliver", help="Central management makes the key (2.2 b).")] = False,
 ) -> None:
     """A new key in place of the one that signs: made, enrolled, admitted, entered, told to all systems.

@@ -136,9 +136,12 @@ async def publish(office: Office, manifest: KeyManifest, roots: Sequence[Hand]) 
 
 
 def switch_of(office: Office, in_s: int | None) -> int:
-    """When the new key takes over: two seconds from now in the sandbox, else a day and a bit."""
+    """When the new key takes over: two seconds from now in the sandbox, else a day and a bit.
+
+    Never in this second: what the old key signed in it would lie behind its end.
+    """
     lead = LEAD_S if office.place.environment == "dev" else NOTICE_S + 60
-    return now_s(office) + (lead if in_s is None else in_s)
+    return now_s(office) + (lead if in_s is None else max(1, in_s))
 
 
 async def rotate(

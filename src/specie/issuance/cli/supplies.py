@@ -99,7 +99,7 @@ def prove_supply(terminal: Terminal, out: Path) -> None:
     async def work(office: Office) -> None:
         await office.read_policy(QUOTA_CONTROL)
         system = office.place.system_id(QUOTA_CONTROL)
-        records = supply_records(read_records((await office.place.bundle()).encode()), system)
+        records = supply_records(read_records((await office.place.bundle(supply=True)).encode()), system)
         found = open_bundle(records, office.place.roots(), office.place.environment)
         statement = check_supply(found)
         write_file(out, to_lines(records).encode())

@@ -54,14 +54,16 @@ def drawn(case: Case) -> list[str]:
                 lines += [f" {step} {title:<13} –", "   │"]
             continue
         units = [piece for piece in pieces if piece.typ == "dc-unit"]
-        shown = [piece for piece in pieces if piece.typ != "dc-unit"] + units[:UNITS_SHOWN]
-        lines += [
-            f" {step if step < 7 else ' '} {title if place == 0 else '':<13} {one(piece)}"
-            for place, piece in enumerate(shown)
-        ]
+        others = [piece for piece in pieces if piece.typ != "dc-unit"]
+        shown = [one(piece) for piece in units[:UNITS_SHOWN]]
         if len(units) > UNITS_SHOWN:
             bad = sum(1 for piece in units if piece.fault)
-            lines.append(f"   {'':<13} … {len(units)} units, {len(units) - bad} verify")
+            shown.append(f"… {len(units)} units, {len(units) - bad} verify")
+        shown += [one(piece) for piece in others]
+        lines += [
+            f" {step if step < 7 and place == 0 else ' '} {title if place == 0 else '':<13} {text}"
+            for place, text in enumerate(shown)
+        ]
         if step < 6:
             lines.append("   │")
     return lines

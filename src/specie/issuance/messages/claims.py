@@ -97,7 +97,7 @@ class Signed(Generic[B]):
 
 
 def read_payload(kind: type[B], payload: bytes, *, checked: bool = False) -> tuple[Claims, B]:
-    """Decode a payload. checked: the core has found it canonical, as it does when it parses an object. Raises Schema."""
+    """Decode a payload. checked: the core has found it canonical, as it does when parsing. Raises Schema."""
     try:
         mapping = codec.decode_checked(payload) if checked else codec.decode(payload, bytes_max=2**18)
     except codec.Malformed as error:

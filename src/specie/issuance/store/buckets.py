@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from specie.issuance.messages.policy import Kind
 from specie.issuance.protocol.buckets import Bucket
-from specie.issuance.protocol.policy import BucketPlan
+from specie.issuance.protocol.plans import BucketPlan
 from specie.kernel import codec
 from specie.kernel.amount import AMOUNT_MAX
 from specie.kernel.db import Transaction

@@ -12,9 +12,7 @@ from specie.issuance.protocol.policy import policy_hash
 
 def next_policy(data: bytes, current: Policy, effective_from: int) -> Policy:
     """The draft after a signed policy: the same words, the next number. data: the exact bytes of the current one."""
-    return replace(
-        current, version=current.version + 1, previous=policy_hash(data), effective_from=effective_from
-    )
+    return replace(current, version=current.version + 1, previous=policy_hash(data), effective_from=effective_from)
 
 
 # SPEC ISSUANCE-5.1.4

@@ -68,7 +68,8 @@ def _update_sql(table: str, keys: _Typed, columns: _Typed, add: bool) -> bytes:
     # by place, not by name: a column may be in both, as the state that a row moves from and to
     names = ", ".join(f"v{n}" for n in range(len(keys) + len(columns)))
     sums = [
-        (name, f"target.{name} + given.v{n}" if add else f"given.v{n}") for n, (name, _) in enumerate(columns, len(keys))
+        (name, f"target.{name} + given.v{n}" if add else f"given.v{n}")
+        for n, (name, _) in enumerate(columns, len(keys))
     ]
     changes = ", ".join(f"{name} = {value}" for name, value in sums)
     match = " AND ".join(f"target.{name} = given.v{n}" for n, (name, _) in enumerate(keys))
@@ -197,9 +198,7 @@ class PostgresSession:
         transaction = PostgresTransaction(link, self._clock)
         try:
             link.control(_BEGIN_WRITE if writes else _BEGIN_READ)
-        except (
-            psycopg.Error
-        ) as error:  # also a standby that cannot write: another server may answer next time
+        except psycopg.Error as error:  # also a standby that cannot write: another server may answer next time
             self.close()
             raise ConnectionLost(str(error)) from error
         try:

@@ -16,9 +16,7 @@ T = TypeVar("T")
 SELECT_IN_MAX = 8_192
 """Values in one `select_in`: SQLite's limit of parameters is 32,766."""
 
-WRITE_IN_READ = (
-    "the database is open for reading only: a `read` tried to write, or the file belongs to another"
-)
+WRITE_IN_READ = "the database is open for reading only: a `read` tried to write, or the file belongs to another"
 
 
 class ConstraintViolation(Exception):

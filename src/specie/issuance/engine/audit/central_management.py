@@ -16,7 +16,7 @@ from specie.issuance.messages.claims import Signed
 from specie.issuance.messages.objects import Approval, Credential, Enrolment, Request
 from specie.issuance.protocol.envelope import read_unverified
 from specie.issuance.protocol.journal import Leaf
-from specie.issuance.protocol.policy import issuer_stock_key, root_keys_of
+from specie.issuance.protocol.plans import issuer_stock_key, root_keys_of
 from specie.issuance.protocol.quorum import is_signed
 from specie.issuance.store.central_management import CredentialRow, CredentialState, RequestRow, RequestState
 from specie.kernel.amount import AMOUNT_MAX

@@ -9,7 +9,8 @@ from specie.crypto import merkle
 from specie.issuance.engine.audit.books import Books, Said, by
 from specie.issuance.engine.audit.entries import check_entries, expected_of, ids_of
 from specie.issuance.messages.objects import Model
-from specie.issuance.protocol.policy import OFFLINE, issuer_stock_key, root_keys_of
+from specie.issuance.protocol.plans import issuer_stock_key, root_keys_of
+from specie.issuance.protocol.policy import OFFLINE
 from specie.issuance.protocol.supply import SupplyState, supply_root
 from specie.issuance.store.quota_control import CountedRow, UseRow, UseState
 

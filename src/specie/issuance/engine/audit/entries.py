@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from specie.issuance.engine.audit.books import Books, by
 from specie.issuance.messages.policy import ANY, Kind, Limit, Policy
-from specie.issuance.protocol.policy import root_keys_of
+from specie.issuance.protocol.plans import root_keys_of
 from specie.issuance.store.buckets import unpack_ids
 from specie.issuance.store.reading import BucketRow
 from specie.kernel.amount import AMOUNT_MAX

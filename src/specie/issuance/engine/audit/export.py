@@ -16,8 +16,9 @@ from specie.crypto import note
 from specie.issuance.engine.audit.books import Books, read_books
 from specie.issuance.engine.desk import assemble
 from specie.issuance.engine.logbook import Logbook
-from specie.issuance.messages.objects import Model
+from specie.issuance.messages.objects import ControlBit, Model, Supply
 from specie.issuance.messages.parcel import unpack_parcel
+from specie.issuance.protocol.envelope import read_unverified
 from specie.issuance.protocol.journal import CHAIN_START, Leaf, chain_hash, leaf_hash
 from specie.issuance.store import reading
 from specie.kernel import codec
@@ -45,7 +46,6 @@ async def export(central_management: Any, quota_control: Any, issuance_systems: 
     qc = await cut_books(quota_control, reading.QUOTA_CONTROL)
     cm = await cut_books(central_management, reading.CENTRAL_MANAGEMENT)
     qc = cut_below(*qc, "use", lambda leaf: leaf.previous, *cm)
-    issuers = [cut_below(*each, "bit", lambda leaf: leaf.object_hash, *qc) for each in issuers]
     records = [record("keys", row.data) for row in cm[0].tables["manifest"]]
     records += [record("policy", row.data) for row in cm[0].tables["policy"]]
     for books, size in (cm, qc, *issuers):
@@ -53,7 +53,24 @@ async def export(central_management: Any, quota_control: Any, issuance_systems: 
     records += of_central_management(*cm)
     records += of_quota_control(*qc)
     for books, size in issuers:
-        records += of_issuance_system(books, size)
+        records += of_issuance_system(books, size, *qc)
+    return distinct(records)
+
+
+# SPEC ISSUANCE-15.4.1
+async def export_supply(quota_control: Any, issuance_systems: Sequence[Any]) -> list[Record]:
+    """What the newest statement is recomputed from: quota control's log to its checkpoint, its own words, and what of
+    the issuance systems came back."""
+    qc, size = await cut_books(quota_control, reading.QUOTA_CONTROL)
+    records = [record("keys", row.data) for row in qc.tables["manifest"]]
+    records += log_records(qc, size)
+    records += of_quota_control(qc, size)
+    for said in qc.said.values():
+        # a statement stands in the log behind the leaves that it speaks of, so often beyond the cut
+        if said.row.typ == Supply.typ and said.row.signature is not None and said.body.log_size <= size:
+            records.append(record("supply", assemble(said.row, said.row.signature)))
+    for system in issuance_systems:
+        records += of_issuance_system(*await cut_books(system, reading.ISSUANCE_SYSTEM), qc, size)
     return distinct(records)
 
 
@@ -167,9 +184,9 @@ def of_quota_control(books: Books, size: int) -> Iterator[Record]:
                 yield record("redreq", value[1])
 
 
-def of_issuance_system(books: Books, size: int) -> Iterator[Record]:
-    """Units and account orders, notes of mints, keys of owners who redeemed."""
-    minted = {row.id: row for row in books.tables["issue"] if is_minted(books, row, size)}
+def of_issuance_system(books: Books, size: int, counted: Books, counted_size: int) -> Iterator[Record]:
+    """Units and account orders whose control bit is in quota control's log, notes of mints, keys of redeemers."""
+    minted = {row.id: row for row in books.tables["issue"] if is_counted(row, counted, counted_size)}
     for unit in books.tables["unit"]:
         if unit.issue in minted:
             yield record("acct" if minted[unit.issue].model == Model.ACCOUNT else "unit", unit.data)
@@ -187,5 +204,10 @@ def of_issuance_system(books: Books, size: int) -> Iterator[Record]:
             yield record("pause", row.data)
 
 
-def is_minted(books: Books, row: Any, size: int) -> bool:
-    return row.unit_root is not None and is_logged(books, size, row.unit_root)
+def is_counted(row: Any, counted: Books, size: int) -> bool:
+    """Does the bit of an issue stand below the cut of quota control's log?"""
+    if row.unit_root is None or row.bit is None:
+        return False
+    with suppress(Refused):
+        return is_logged(counted, size, sha256(read_unverified(row.bit, ControlBit).tbs).digest())
+    return False

@@ -13,7 +13,8 @@ from specie.issuance.engine.audit.entries import ids_of, is_in_all
 from specie.issuance.engine.audit.issuance_system import Making
 from specie.issuance.messages.objects import Minted
 from specie.issuance.messages.policy import Kind
-from specie.issuance.protocol.policy import PolicyBook, plan_buckets
+from specie.issuance.protocol.plans import plan_buckets
+from specie.issuance.protocol.policy import PolicyBook
 from specie.issuance.store.central_management import CredentialState
 from specie.issuance.store.issuance_system import IssueState
 from specie.issuance.store.quota_control import UseState

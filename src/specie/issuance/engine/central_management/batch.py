@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from specie.issuance.engine.desk import Desk
-from specie.issuance.protocol.policy import BucketPlan
+from specie.issuance.protocol.plans import BucketPlan
 from specie.issuance.store import central_management as store
 from specie.issuance.store import rules as rules_store
 from specie.issuance.store.buckets import Buckets, unpack_ids

@@ -63,4 +63,3 @@ class RefixItem:
             store.replace_credential(batch.tx, self.old.cti, self.credential)
         batch.journal.append("refixed", self.new.hash, self.old.hash)
         return self.new
-

@@ -13,16 +13,8 @@ from specie.issuance.errors import Denial, FrequencyExceeded, QuotaExceeded
 from specie.issuance.messages.objects import Request
 from specie.issuance.messages.policy import Kind, Policy
 from specie.issuance.protocol.buckets import Bucket
-from specie.issuance.protocol.policy import (
-    BucketPlan,
-    check_amount,
-    check_operator,
-    check_pauses,
-    check_permission,
-    plan_buckets,
-    root_keys_of,
-    tier_of,
-)
+from specie.issuance.protocol.plans import BucketPlan, plan_buckets, root_keys_of
+from specie.issuance.protocol.policy import check_amount, check_operator, check_pauses, check_permission, tier_of
 from specie.issuance.store import rules as rules_store
 from specie.issuance.store.buckets import peek
 from specie.issuance.store.journal import Journal, read_head

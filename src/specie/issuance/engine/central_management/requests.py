@@ -21,16 +21,8 @@ from specie.issuance.errors import (
 from specie.issuance.messages.claims import Claims, Signed
 from specie.issuance.messages.objects import Credential, Request
 from specie.issuance.messages.policy import Kind, Policy, Tier
-from specie.issuance.protocol.policy import (
-    BucketPlan,
-    check_amount,
-    check_operator,
-    check_pauses,
-    check_permission,
-    plan_buckets,
-    root_keys_of,
-    tier_of,
-)
+from specie.issuance.protocol.plans import BucketPlan, plan_buckets, root_keys_of
+from specie.issuance.protocol.policy import check_amount, check_operator, check_pauses, check_permission, tier_of
 from specie.issuance.protocol.units import unit_root
 from specie.issuance.store import central_management as store
 from specie.issuance.store import rules as rules_store
@@ -65,8 +57,8 @@ class RequestItem:
         self.plans, self.planned_under = [], rules.rules
         if rules.book is not None and self.request.body.amount <= AMOUNT_MAX:
             policies = rules.book.binding(now_us)
-            if all(self.request.body.currency in policy.currencies for policy in policies):
-                self.plans = plan_buckets(policies, self.request.body, self.request.claims.iss, now_us)
+            if all([self.request.body.currency in policy.currencies for policy in policies]):
+                self.plans = rules.book.plan(policies, self.request.body, self.request.claims.iss, now_us)
                 needs.plans = self.plans
         return needs
 
@@ -110,7 +102,7 @@ class RequestItem:
     def relock(self, batch: Batch, policies: Sequence[Policy]) -> None:
         """A policy or a window may have changed since the batch was planned; then plan again."""
         now_us = batch.journal.now_us
-        ended = any(plan.window_end and plan.window_end * 1_000_000 <= now_us for plan in self.plans)
+        ended = any([0 < plan.window_end * 1_000_000 <= now_us for plan in self.plans])
         # SPEC ISSUANCE-20.20
         if ended or not self.plans or self.planned_under != batch.rules.rules:
             self.plans = plan_buckets(policies, self.request.body, self.request.claims.iss, now_us)

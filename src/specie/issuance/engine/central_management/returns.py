@@ -11,7 +11,7 @@ from specie.issuance.errors import CredentialConflict
 from specie.issuance.messages.claims import Signed
 from specie.issuance.messages.objects import ControlBit, Redemption, Tombstone, Used
 from specie.issuance.messages.policy import Kind
-from specie.issuance.protocol.policy import BucketPlan, issuer_stock_key, root_keys_of
+from specie.issuance.protocol.plans import BucketPlan, issuer_stock_key, root_keys_of
 from specie.issuance.store import central_management as store
 from specie.issuance.store import rules as rules_store
 from specie.issuance.store.buckets import KEEP_CAP, unpack_ids

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from specie.issuance.errors import Denial, KeyNotActive, KeyRevoked, RequestExpi
 from specie.issuance.messages.claims import Claims
 from specie.issuance.messages.objects import Presentation, Request
 from specie.issuance.messages.wire import Body
+from specie.issuance.protocol.envelope import read_unverified
 from specie.issuance.protocol.requests import REQUEST_LIFETIME_S, check_shape
 from specie.issuance.store import issuance_system as store
 from specie.issuance.store.issuance_system import IssueRow, IssueState
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
     from specie.issuance.engine.issuance_system.system import IssuanceSystemEngine
 
 
+@lru_cache(maxsize=1024)
+def asked_in(request: bytes) -> Request:
+    """The body of a request of this system, which is looked into at every step of its issue."""
+    return read_unverified(request, Request).body
+
+
+@lru_cache(maxsize=1024)
 def request_of(order: Order) -> Request:
     """The body of a request. Raises Schema."""
     body = Request.from_wire(

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from specie.issuance.api import Bit, Registration
-from specie.issuance.engine.issuance_system.asking import Conflict, commit, denied
+from specie.issuance.engine.issuance_system.asking import Conflict, asked_in, commit, denied
 from specie.issuance.engine.issuance_system.batch import Batch
 from specie.issuance.errors import (
     AlreadyMinted,
@@ -24,7 +24,7 @@ from specie.issuance.errors import (
     WrongAudience,
 )
 from specie.issuance.messages.claims import Claims, Signed
-from specie.issuance.messages.objects import AccountOrder, ControlBit, Minted, Model, Presentation, Request
+from specie.issuance.messages.objects import AccountOrder, ControlBit, Minted, Model, Presentation
 from specie.issuance.messages.wire import Body
 from specie.issuance.protocol.envelope import open_many, read_unverified
 from specie.issuance.protocol.policy import OFFLINE
@@ -156,7 +156,7 @@ def check_bit(bit: Signed[ControlBit], row: IssueRow, me: str, now_s: int) -> No
         raise WrongAudience(f"this is {me}")
     if (body.credential_cti, body.credential_hash) != (row.credential, row.credential_hash):
         raise BitNotMine("the bit answers another credential")
-    request = read_unverified(row.request, Request).body
+    request = asked_in(row.request)
     root, count = unit_root(body.credential_cti, request)
     expected = (
         request.amount,
@@ -193,7 +193,7 @@ async def make_units(engine: IssuanceSystemEngine, good: Sequence[tuple[IssueRow
     items: list[tuple[Claims, Body]] = []
     plans: list[list[tuple[bytes, int]]] = []
     for row, bit in good:
-        request = read_unverified(row.request, Request).body
+        request = asked_in(row.request)
         body = bit.body
         if request.model == Model.ACCOUNT:
             order = AccountOrder(body.currency, body.amount, request.owner, bit.data, body.credential_cti)

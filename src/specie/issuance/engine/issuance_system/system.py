@@ -19,7 +19,7 @@ from specie.issuance.api import (
 from specie.issuance.engine.desk import Desk
 from specie.issuance.engine.intake import Intake
 from specie.issuance.engine.issuance_system import redeeming
-from specie.issuance.engine.issuance_system.asking import ask, create, request_of
+from specie.issuance.engine.issuance_system.asking import ask, asked_in, create, request_of
 from specie.issuance.engine.issuance_system.batch import run_batch
 from specie.issuance.engine.issuance_system.minting import present, register
 from specie.issuance.engine.logbook import Logbook
@@ -28,7 +28,7 @@ from specie.issuance.engine.rulesdoor import RulesDoor
 from specie.issuance.engine.running import Busy
 from specie.issuance.engine.tracing import trace
 from specie.issuance.errors import PolicyStale, UnknownRequest, UnknownSerial, refusal_class
-from specie.issuance.messages.objects import Deny, Model, Request
+from specie.issuance.messages.objects import Deny, Model
 from specie.issuance.protocol.envelope import read_unverified
 from specie.issuance.store import issuance_system as store
 from specie.issuance.store.issuance_system import IssueRow, IssueState
@@ -36,6 +36,10 @@ from specie.issuance.store.tracing import at_issuance_system
 from specie.kernel.db import Transaction
 from specie.kernel.errors import KeyReused, Refused, Unavailable
 
+Call = tuple[Order, bytes, bool]
+"""An order, the id of its issue, and whether the caller named it."""
+Found = tuple[IssueRow, bool]
+"""An issue, and whether it was begun before this call."""
 FINISHED = (IssueState.RELEASED, IssueState.DENIED, IssueState.ABANDONED)
 
 
@@ -67,7 +71,7 @@ class IssuanceSystemEngine:
         self.last_error: dict[bytes, Exception | None] = {}
         """Why an issue that is under way has not moved on; only for the answer, nothing depends on it."""
         self.busy = Busy()
-        self._intake: Intake[tuple[Order, bytes], IssueRow] = Intake(self._work)
+        self._intake: Intake[Call, Found] = Intake(self._work)
 
     async def issue(self, orders: Sequence[Order], *, keys: Sequence[bytes] = ()) -> list[IssueView | Refusal]:
         """The six steps for a batch of orders. keys: one id per order; an order sent again is not a second.
@@ -78,31 +82,25 @@ class IssuanceSystemEngine:
         idents = list(keys) or [self.desk.new_cti() for _ in orders]
         await self.busy.enter(idents)
         try:
-            known = await self.desk.database.read(lambda tx: store.issues(tx, idents)) if keys else {}
             first = {ident: order for order, ident in reversed(list(zip(orders, idents, strict=True)))}
-            fresh = [(order, ident) for ident, order in first.items() if ident not in known]
-            rows: dict[bytes, IssueRow | Exception] = dict(known)
-            answers = await self._intake.submit_many(fresh, "")
+            calls = [(order, ident, bool(keys)) for ident, order in first.items()]
+            answers = dict(zip(first, await self._intake.submit_many(calls, ""), strict=True))
         finally:
             self.busy.leave(idents)
-        rows.update({ident: answer for (_, ident), answer in zip(fresh, answers, strict=True)})
-        views = [self._answer(order, rows[ident]) for order, ident in zip(orders, idents, strict=True)]
-        return [
-            replace(view, replayed=True) if ident in known and isinstance(view, IssueView) else view
-            for view, ident in zip(views, idents, strict=True)
-        ]
+        return [self._answer(order, answers[ident]) for order, ident in zip(orders, idents, strict=True)]
 
-    def _answer(self, order: Order, row: IssueRow | Exception) -> IssueView | Refusal:
-        if isinstance(row, Exception):
-            if isinstance(row, Refusal):
-                return row
-            raise row
+    def _answer(self, order: Order, found: Found | Exception) -> IssueView | Refusal:
+        if isinstance(found, Exception):
+            if isinstance(found, Refusal):
+                return found
+            raise found
+        row, known = found
         # SPEC ISSUANCE-10.1.3
         if not is_of(row, order):
             return KeyReused("this key was used for another issue")
         if row.state == IssueState.DENIED:
             return denial_of(row)
-        return self.view(row)
+        return replace(self.view(row), replayed=True) if known else self.view(row)
 
     def view(self, row: IssueRow) -> IssueView:
         """The issue as people see it, with the reason where it has not moved on."""
@@ -116,29 +114,33 @@ class IssuanceSystemEngine:
             row.amount,
             row.code or (error.code if waits else None),  # type: ignore[union-attr]
             row.detail or (str(error) if waits else None),
-            read_unverified(row.request, Request).body.unit_count(),
+            asked_in(row.request).unit_count(),
             row.request_hash,
         )
 
-    async def _work(self, calls: Sequence[tuple[Order, bytes]]) -> list[IssueRow | Exception]:
-        rows: list[IssueRow | Exception] = []
-        valid: list[tuple[int, tuple[Order, bytes]]] = []
-        for index, (order, ident) in enumerate(calls):
+    async def _work(self, calls: Sequence[Call]) -> list[Found | Exception]:
+        """Look up what was begun before under a key of the caller, begin the others, take them as far as they go."""
+        named = [ident for _, ident, is_named in calls if is_named]
+        known = await self.desk.database.read(lambda tx: store.issues(tx, named)) if named else {}
+        answers: list[Found | Exception] = []
+        fresh: list[tuple[int, Order, bytes]] = []
+        for index, (order, ident, _) in enumerate(calls):
             try:
+                if ident in known:
+                    answers.append((known[ident], True))
+                    continue
                 request_of(order)
-                valid.append((index, (order, ident)))
-                rows.append(UnknownRequest("not begun"))
+                fresh.append((index, order, ident))
+                answers.append(UnknownRequest("not begun"))
             except Refused as refusal:
-                rows.append(refusal)
-        idents = [ident for _, (_, ident) in valid]
-        created = await create(self, [order for _, (order, _) in valid], idents)
-        done = await self.advance(created)
-        for (index, _), row in zip(valid, done, strict=True):
-            rows[index] = row
-        for row in done:
-            if row.state in FINISHED:
-                self.last_error.pop(row.id, None)
-        return rows
+                answers.append(refusal)
+        if fresh:
+            created = await create(self, [order for _, order, _ in fresh], [ident for *_, ident in fresh])
+            for (index, _, _), row in zip(fresh, await self.advance(created), strict=True):
+                answers[index] = (row, False)
+                if row.state in FINISHED:
+                    self.last_error.pop(row.id, None)
+        return answers
 
     # SPEC ISSUANCE-9.6.1
     async def advance(self, rows: Sequence[IssueRow]) -> list[IssueRow]:
@@ -166,7 +168,7 @@ class IssuanceSystemEngine:
         if rules.book is None:
             raise PolicyStale("no quota policy yet")
         if row.model == Model.ACCOUNT:
-            owner = read_unverified(row.request, Request).body.owner
+            owner = asked_in(row.request).owner
             return owner.partition(b"/")[0].decode("ascii", "replace")
         return rules.book.newest.policy.currencies[row.currency].token_registry
 
@@ -241,7 +243,7 @@ def is_of(row: IssueRow, order: Order) -> bool:
         asked = request_of(order)
     except Refused:
         return False
-    return read_unverified(row.request, Request).body == asked and (row.address or b"") == order.address
+    return asked_in(row.request) == asked and (row.address or b"") == order.address
 
 
 def denial_of(row: IssueRow) -> Refused:

@@ -109,7 +109,7 @@ async def sign_leftovers(engine: QuotaControlEngine) -> int:
     rows = await engine.desk.database.read(lambda tx: journal_store.unsigned_objects(tx, UNSIGNED_MAX))
     if not rows:
         return 0
-    answers = await engine.writer.submit_many([RefixItem(row) for row in rows])
+    answers: list[Any] = await engine.writer.submit_many([RefixItem(row) for row in rows])
     if failed := next((each for each in answers if isinstance(each, Exception)), None):
         raise failed
     ready = [new or row for new, row in zip(answers, rows, strict=True)]

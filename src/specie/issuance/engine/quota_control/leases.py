@@ -18,7 +18,7 @@ from specie.issuance.messages.claims import Claims, Signed
 from specie.issuance.messages.objects import Lease
 from specie.issuance.messages.policy import CurrencyRule, Kind
 from specie.issuance.protocol.envelope import open_one
-from specie.issuance.protocol.policy import BucketPlan, root_keys_of
+from specie.issuance.protocol.plans import BucketPlan, root_keys_of
 from specie.issuance.store import quota_control as store
 from specie.issuance.store import rules as rules_store
 from specie.issuance.store.buckets import KEEP_CAP

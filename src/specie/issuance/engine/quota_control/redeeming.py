@@ -12,7 +12,8 @@ from specie.issuance.errors import AlreadyRedeemed, IdempotencyMismatch, Schema,
 from specie.issuance.messages.claims import Claims, Signed
 from specie.issuance.messages.objects import Redemption, RedemptionRequest
 from specie.issuance.messages.policy import Kind
-from specie.issuance.protocol.policy import BucketPlan, check_pauses, issuer_stock_key, root_keys_of
+from specie.issuance.protocol.plans import BucketPlan, issuer_stock_key, root_keys_of
+from specie.issuance.protocol.policy import check_pauses
 from specie.issuance.protocol.units import serials_root
 from specie.issuance.store import quota_control as store
 from specie.issuance.store import rules as rules_store

@@ -17,7 +17,7 @@ from specie.issuance.engine.quota_control.batch import Batch, Needs
 from specie.issuance.messages.claims import Signed
 from specie.issuance.messages.objects import Request
 from specie.issuance.protocol.envelope import read_unverified
-from specie.issuance.protocol.policy import BucketPlan, plan_buckets
+from specie.issuance.protocol.plans import BucketPlan, plan_buckets
 from specie.issuance.protocol.units import unit_root
 from specie.issuance.store import quota_control as store
 from specie.issuance.store import rules as rules_store

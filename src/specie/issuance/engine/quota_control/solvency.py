@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from specie.issuance.api import Solvency
-from specie.issuance.protocol.policy import root_keys_of
+from specie.issuance.protocol.plans import root_keys_of
 from specie.issuance.protocol.reserve import attested_sum, is_solvent
 from specie.issuance.store.buckets import used_of
 

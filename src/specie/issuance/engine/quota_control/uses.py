@@ -24,15 +24,8 @@ from specie.issuance.messages.claims import Claims, Signed
 from specie.issuance.messages.objects import Approval, ControlBit, Credential, Request
 from specie.issuance.messages.policy import Policy
 from specie.issuance.protocol.credentials import check_times
-from specie.issuance.protocol.policy import (
-    BucketPlan,
-    check_amount,
-    check_pauses,
-    check_permission,
-    plan_buckets,
-    root_keys_of,
-    tier_of,
-)
+from specie.issuance.protocol.plans import BucketPlan, plan_buckets, root_keys_of
+from specie.issuance.protocol.policy import check_amount, check_pauses, check_permission, tier_of
 from specie.issuance.protocol.quorum import check_approvals
 from specie.issuance.store import quota_control as store
 from specie.issuance.store import rules as rules_store
