@@ -107,6 +107,8 @@ async def test_words_that_do_not_count(house: House) -> None:
     hand = house.hand("omar")
     with pytest.raises(errors.ApprovalExpired):
         await yes(house, "omar", data, life_s=0)
+    with pytest.raises(errors.LifetimeTooLong):
+        await yes(house, "omar", data, life_s=3601)
     house.clock.advance(seconds=31)
     ahead = await approve(hand, data, 2)
     house.clock.advance(seconds=-31)
@@ -151,7 +153,7 @@ async def test_nobody_decides_in_time(house: House, by_officer: bool) -> None:
     """The hold ends by the chores, or at the latest when an officer comes too late."""
     await house.found()
     data = await wait(house)
-    await yes(house, "mina", data, life_s=10_000)
+    await yes(house, "mina", data)
     house.clock.advance(seconds=3601)
     assert (await figures(house, CM))[HELD] == (TWO, 0)
     if by_officer:

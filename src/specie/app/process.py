@@ -29,9 +29,9 @@ def harden() -> None:
 def tune() -> None:
     """Once everything is loaded: collect garbage less often, and hand the interpreter over sooner.
 
-    What is loaded by now stays, so the collector need not look at it again: a fifth of the time under load. The writer's
-    thread comes back from the database many times in each transaction; with Python's usual 5 ms it would wait that
-    long each time behind a busy event loop.
+    What is loaded by now stays, so the collector need not look at it again: a fifth of the time under load. The
+    writer's thread comes back from the database many times in each transaction; with Python's usual 5 ms it would
+    wait that long each time behind a busy event loop.
     """
     gc.collect()
     gc.freeze()

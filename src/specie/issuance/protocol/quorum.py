@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from specie.crypto import cose, ed25519, es256
-from specie.issuance.errors import ApprovalDuplicate, ApprovalsInsufficient, ApproverConflict, BadSignature
+from specie.issuance.errors import (
+    ApprovalDuplicate,
+    ApprovalsInsufficient,
+    ApproverConflict,
+    BadSignature,
+    IssuerMismatch,
+)
 from specie.issuance.messages.claims import Signed
 from specie.issuance.messages.keys import KeyEntry
 from specie.issuance.messages.objects import Approval, ClockReset, Decision, Pause, Request
@@ -97,6 +103,8 @@ def check_persons(
         entry = keys.active(item.kid, ("officer",), now_s)
         if not is_signed(keys.publics[item.kid], item.alg, item.tbs, item.signature):
             raise BadSignature("an officer's signature does not verify")
+        if entry.holder != item.claims.iss:
+            raise IssuerMismatch("the object names another person than the owner of its key")
         if entry.holder in persons:
             raise ApprovalDuplicate("one person signed twice")
         persons.append(entry.holder)

@@ -34,7 +34,7 @@ from specie.issuance.engine.rulebook import OFFICER_ALGORITHMS
 from specie.issuance.engine.rulesdoor import RulesDoor
 from specie.issuance.engine.running import Running
 from specie.issuance.engine.tracing import trace
-from specie.issuance.errors import ChannelMismatch, Denial, KmsUnavailable
+from specie.issuance.errors import ChannelMismatch, Denial, IssuerMismatch, KmsUnavailable
 from specie.issuance.messages.objects import Revoke, Used
 from specie.issuance.protocol.envelope import open_one
 from specie.issuance.store.journal import ObjectRow
@@ -171,6 +171,8 @@ class QuotaControlEngine:
             lambda kid: keys.active(kid, ("officer", "cm:cred"), now_s),
             algorithms=OFFICER_ALGORITHMS,
         )
+        if keys.entries[item.kid].holder != item.claims.iss:
+            raise IssuerMismatch("the revocation names another person than the owner of its key")
         decided = await self.writer.submit_many(
             [
                 CloseItem(
