@@ -88,7 +88,7 @@ async def check_cosigned(world: Audited, config: Config) -> None:
 def test_systems_on_postgresql_hand_out_the_same(
     tmp_path: Path, founded: Path, postgres_cluster: PostgresCluster
 ) -> None:
-    """SPEC ISSUANCE-15.6.1: the doors of objects over the other database."""
+    """SPEC ISSUANCE-15.6.1 (the doors of objects over the other database)."""
     names = [postgres_cluster.take_database() for _ in range(3)]
     urls = [{"database": postgres_cluster.url(name)} for name in names]
     sections = dict(zip(("central_management", "quota_control", "issuance_system"), urls, strict=True))
@@ -109,7 +109,7 @@ def test_systems_on_postgresql_hand_out_the_same(
 
 
 def test_a_credential_held_after_a_restore_is_counted_once(config: Config) -> None:
-    """SPEC ISSUANCE-17.4: it is counted without a bit; the bit comes later and counts nothing."""
+    """SPEC ISSUANCE-17.4 (it is counted without a bit; the bit comes later and counts nothing)."""
 
     async def work() -> None:
         async with audited(config) as world:
@@ -167,7 +167,7 @@ async def planted(config: Config, fault: Callable[[Audited], Any], before: int =
 
 
 def test_an_edited_object_is_found(config: Config) -> None:
-    """SPEC ISSUANCE-20.16, ISSUANCE-1.4.6: the amount of a control bit is changed in quota control's table."""
+    """SPEC ISSUANCE-20.16, ISSUANCE-1.4.6 (the amount of a control bit is changed in quota control's table)."""
 
     def fault(world: Audited) -> None:
         with sqlite3.connect(world.store_file(QC)) as connection:
@@ -247,7 +247,7 @@ def test_a_truncated_log_is_an_emergency_for_ever(config: Config) -> None:
 
 
 def test_a_forked_log_is_an_emergency(config: Config) -> None:
-    """SPEC ISSUANCE-20.17, ISSUANCE-15.2.1: the log is cut, and grows again with other leaves."""
+    """SPEC ISSUANCE-20.17, ISSUANCE-15.2.1 (the log is cut, and grows again with other leaves)."""
 
     async def fault(world: Audited) -> None:
         cut(world, 2)
@@ -264,7 +264,7 @@ def test_a_forked_log_is_an_emergency(config: Config) -> None:
 
 
 def test_a_checkpoint_over_another_log_is_an_emergency(config: Config) -> None:
-    """SPEC ISSUANCE-15.2.1, ISSUANCE-17.3: quota control shows one log and signs another."""
+    """SPEC ISSUANCE-15.2.1, ISSUANCE-17.3 (quota control shows one log and signs another)."""
 
     async def fault(world: Audited) -> None:
         engine = world.qc
@@ -328,7 +328,7 @@ def test_a_control_bit_without_a_credential_is_found(config: Config) -> None:
 
 
 def test_units_under_a_bit_that_was_never_logged_are_found(config: Config) -> None:
-    """SPEC ISSUANCE-1.4.5, ISSUANCE-20.9: quota control signs off the log, the issuance system mints."""
+    """SPEC ISSUANCE-1.4.5, ISSUANCE-20.9 (quota control signs off the log, the issuance system mints)."""
 
     async def fault(world: Audited) -> None:
         from specie.issuance.engine.issuance_system.batch import Work
@@ -342,7 +342,7 @@ def test_units_under_a_bit_that_was_never_logged_are_found(config: Config) -> No
 
 
 def test_bucket_rows_are_not_believed(config: Config) -> None:
-    """SPEC ISSUANCE-15.6.1, ISSUANCE-1.4.4: both systems forget what was used of the day, and let more through."""
+    """SPEC ISSUANCE-15.6.1, ISSUANCE-1.4.4 (both systems forget what was used of the day, and let more through)."""
 
     async def work() -> None:
         async with audited(config) as world:
@@ -385,7 +385,7 @@ def test_a_supply_statement_that_lies_is_found(config: Config) -> None:
 
 
 def test_an_object_that_is_withheld_is_waited_for_and_then_reported(config: Config) -> None:
-    """SPEC ISSUANCE-15.6.1: a leaf without its object cannot be added up."""
+    """SPEC ISSUANCE-15.6.1 (a leaf without its object cannot be added up)."""
 
     async def work() -> None:
         async with audited(config) as world:
@@ -416,7 +416,7 @@ def test_an_object_that_is_withheld_is_waited_for_and_then_reported(config: Conf
 
 
 def test_a_restored_backup_does_not_start_beside_its_auditor(config: Config) -> None:
-    """SPEC ISSUANCE-17.3, ISSUANCE-20.18: the note beside the store was restored too, the auditor remembers."""
+    """SPEC ISSUANCE-17.3, ISSUANCE-20.18 (the note beside the store was restored too, the auditor remembers)."""
 
     async def work() -> None:
         beside = config.data_dir / "witnessed" / f"{QC}.note"
@@ -457,7 +457,7 @@ def test_a_start_does_not_wait_for_an_auditor_that_is_away(tmp_path: Path, found
 
 
 def test_over_mutual_tls_the_auditor_reads_and_a_restored_system_asks_it(tmp_path: Path, founded: Path) -> None:
-    """SPEC ISSUANCE-15.6.1, ISSUANCE-17.3, ISSUANCE-21.8: four services with certificates of their own."""
+    """SPEC ISSUANCE-15.6.1, ISSUANCE-17.3, ISSUANCE-21.8 (four services with certificates of their own)."""
     ports = {
         "central_management": {"listen_port": free_port()},
         "quota_control": {"listen_port": free_port()},

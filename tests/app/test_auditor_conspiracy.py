@@ -185,7 +185,7 @@ def test_a_bit_that_says_more_than_its_credential_is_found(config: Config, chang
 
 
 def test_units_redeemed_twice_are_found(config: Config) -> None:
-    """SPEC ISSUANCE-14.3, ISSUANCE-14.7: quota control signs a second receipt for units that came back."""
+    """SPEC ISSUANCE-14.3, ISSUANCE-14.7 (quota control signs a second receipt for units that came back)."""
 
     async def plot(world: Audited) -> None:
         view = await world.issue()
@@ -216,7 +216,7 @@ def test_units_redeemed_twice_are_found(config: Config) -> None:
 
 
 def test_two_systems_with_two_policies_are_found(config: Config) -> None:
-    """SPEC ISSUANCE-1.3.1, ISSUANCE-5.1.3: officers sign two versions 2, and each system gets its own."""
+    """SPEC ISSUANCE-1.3.1, ISSUANCE-5.1.3 (officers sign two versions 2, and each system gets its own)."""
 
     async def plot(world: Audited) -> None:
         people = People(config, SystemClock(), SystemRandomness())
@@ -233,7 +233,7 @@ def test_two_systems_with_two_policies_are_found(config: Config) -> None:
 
 
 def test_bytes_that_were_fixed_anew_speak_for_the_first_leaf(config: Config) -> None:
-    """SPEC ISSUANCE-12.1.5: no plot at all; the key stopped between decision and signature, twice."""
+    """SPEC ISSUANCE-12.1.5 (no plot at all; the key stopped between decision and signature, twice)."""
 
     async def plot(world: Audited) -> None:
         credential = await make_credential(world, await make_request(world, 500))

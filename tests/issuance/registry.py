@@ -163,7 +163,7 @@ class Books:
 
 @dataclass
 class BankBooks(Books):
-    """SPEC ISSUANCE-13.3.1, ISSUANCE-13.3.2, ISSUANCE-13.3.5: posts each dc-acct once, for its own accounts only."""
+    """SPEC ISSUANCE-13.3.1, ISSUANCE-13.3.2, ISSUANCE-13.3.5 (posts each dc-acct once, for its own accounts only)."""
 
     accounts: dict[bytes, int] = field(default_factory=dict)
 
@@ -189,7 +189,7 @@ class BankBooks(Books):
 
 @dataclass
 class LedgerBooks(Books):
-    """SPEC ISSUANCE-13.2.5, ISSUANCE-13.2.6: one bit is one Mint of all its units."""
+    """SPEC ISSUANCE-13.2.5, ISSUANCE-13.2.6 (one bit is one Mint of all its units)."""
 
     def check_order(self, registration: Registration, bit: Signed[ControlBit]) -> None:
         value: Any = codec.decode(registration.order, bytes_max=2**20)

@@ -22,7 +22,7 @@ def bucket(kind: Kind, cap: int = 100, **changes: int) -> Bucket:
     return Bucket(1, "b", kind, cap, **values)
 
 
-# SPEC ISSUANCE-5.2, ISSUANCE-5.5.2
+# SPEC ISSUANCE-5.5.2
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(ZONES), st.sampled_from(["hour", "day", "month"]), st.integers(0, 4_000_000_000))
 def test_windows_tile_time(zone: str, span: str, now_s: int) -> None:
@@ -34,7 +34,7 @@ def test_windows_tile_time(zone: str, span: str, now_s: int) -> None:
     assert window_of(span, zone, end * SECOND_US)[0] == end
 
 
-# SPEC ISSUANCE-5.2
+# ISSUANCE section 5.2
 @pytest.mark.parametrize(
     ("zone", "day", "hours"),
     [
@@ -52,7 +52,7 @@ def test_a_day_is_a_calendar_day(zone: str, day: str, hours: int) -> None:
     assert end - start == hours * 3600
 
 
-# SPEC ISSUANCE-5.2
+# ISSUANCE section 5.2
 @pytest.mark.parametrize(("moment", "days"), [("2028-02-10", 29), ("2026-02-28", 28), ("2026-12-31", 31)])
 def test_a_month_has_its_days(moment: str, days: int) -> None:
     now = int(datetime.fromisoformat(f"{moment}T23:59:59+00:00").timestamp())
@@ -81,7 +81,7 @@ def test_a_rate_never_overflows_or_runs_backwards(cap: int, refill: int, steps: 
         assert 0 <= tank.level <= cap
 
 
-# SPEC ISSUANCE-5.2, ISSUANCE-5.3.1, ISSUANCE-10.4.4, ISSUANCE-14.8
+# SPEC ISSUANCE-5.3.1, ISSUANCE-10.4.4, ISSUANCE-14.8
 @pytest.mark.parametrize(
     ("kind", "reserved", "settled", "released", "returned"),
     [

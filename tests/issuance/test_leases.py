@@ -67,9 +67,7 @@ class Federation:
         self.root = house.quota_control
         self.everyone = {QC: self.root, **self.shards}
         self.central_management = CentralManagementEngine(house.desks[CM], self.everyone)
-        self.issuance = IssuanceSystemEngine(
-            house.desks[IS], self.central_management, Shards(self.everyone, QC), CM
-        )
+        self.issuance = IssuanceSystemEngine(house.desks[IS], self.central_management, Shards(self.everyone, QC), CM)
         house.central_management, house.issuance = self.central_management, self.issuance
 
     async def found(self, stock_cap: int) -> None:

@@ -197,7 +197,7 @@ async def test_already_minted_answers_the_stored_units(house: House) -> None:
     assert (await all_figures(house))[1]["stock:XTS"] == (0, 15_000)
 
 
-# SPEC ISSUANCE-6.6.2, ISSUANCE-6.6.3, ISSUANCE-10.3
+# SPEC ISSUANCE-6.6.2, ISSUANCE-6.6.3
 @asynchronous
 async def test_a_bit_of_another_issue_is_not_mine(house: House) -> None:
     """Quota control answers with an older, honest bit of the same system."""

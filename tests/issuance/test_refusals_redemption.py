@@ -265,7 +265,7 @@ async def test_destruction_takes_two_officers(house: House) -> None:
     good = Parcel(data, await case.owner.cose_key(), (), (yes, await approve(omar, data, 0)))
     receipt = await house.issuance.redeem(good)
     assert {row[0] for row in await rows(house, IS, "SELECT state FROM unit")} == {3}
-    # SPEC ISSUANCE-14.15: the lookup comes first, also when the officers' words have expired
+    # SPEC ISSUANCE-14.15 (the lookup comes first, also when the officers' words have expired)
     house.clock.advance(seconds=7200)
     again_parcel = replace(good, units=tuple(case.units))
     assert await house.quota_control.redeem(again_parcel, peer=IS) == receipt

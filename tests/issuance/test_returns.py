@@ -102,7 +102,7 @@ async def test_quota_control_is_down(house: House) -> None:
     assert (await figures(house, CM))[STOCK] == (15_000, 0)
 
 
-# SPEC ISSUANCE-10.4.4, ISSUANCE-5.2, ISSUANCE-14.8
+# SPEC ISSUANCE-10.4.4, ISSUANCE-14.8
 @asynchronous
 async def test_what_a_tombstone_gives_back_of_each_kind(house: House) -> None:
     """Stock, lifetime, window (the same one) and rate come back; a counted request stays counted."""

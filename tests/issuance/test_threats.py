@@ -140,7 +140,7 @@ async def test_alterations_at_each_hop(house: House, key: int, value: Any) -> No
         verify_unit(fake, house.desks[IS].cached.keys, now_s(house))  # type: ignore[union-attr, arg-type]
 
 
-# SPEC ISSUANCE-20.5, ISSUANCE-4.4
+# SPEC ISSUANCE-20.5
 @asynchronous
 async def test_a_credential_presented_by_another(house: House) -> None:
     await house.found()

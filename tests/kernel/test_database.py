@@ -378,3 +378,34 @@ def test_backup_of_a_database_in_use(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.glob("b*"))[0] == "b.sqlite3"
     restored.close_now()
     database.close_now()
+
+
+def test_writes_sent_together_are_all_there_or_none(database: Database) -> None:
+    database.write_now(fill)
+
+    def good(tx: Transaction) -> list[Any]:
+        with tx.together():
+            tx.insert_many("item", COLUMNS, [(7, "seven", None, 70)])
+            with tx.together():
+                tx.update_many("item", {"id": "int"}, {"n": "int"}, [(7, 71)])
+            tx.run("UPDATE item SET n = n + 1 WHERE id = ?", (7,))
+        return tx.all("SELECT n FROM item WHERE id = 7")
+
+    def bad(tx: Transaction) -> None:
+        with tx.together():
+            tx.insert_many("item", COLUMNS, [(8, "eight", None, 80)])
+            tx.insert_many("item", COLUMNS, [(7, "again", None, 0)])
+            tx.insert_many("item", COLUMNS, [(9, "nine", None, 90)])
+
+    assert database.write_now(good) == [(72,)]
+    with pytest.raises(UniqueViolation):
+        database.write_now(bad)
+    assert database.read_now(lambda tx: tx.all("SELECT id FROM item WHERE id > 6")) == [(7,)]
+
+
+def test_a_column_may_be_in_the_key_and_be_changed(database: Database) -> None:
+    database.write_now(fill)
+    rows = [(1, 10, 11), (2, 99, 22)]
+    changed = database.write_now(lambda tx: tx.update_many("item", {"id": "int", "n": "int"}, {"n": "int"}, rows))
+    assert changed == 1
+    assert database.read_now(lambda tx: tx.all("SELECT n FROM item ORDER BY id")) == [(0,), (11,), (20,)]

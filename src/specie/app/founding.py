@@ -223,7 +223,7 @@ def make_keys(config: Config, people: People, randomness: Randomness, note: Call
         for key_role, algorithm in roles.items():
             _, key = add_key(store, algorithm, allowed_of(key_role, system.id, config.environment), randomness)
             holdings.append(Holding(key, key_role, system.id))
-    # SPEC ISSUANCE-15.2.1, ISSUANCE-15.6.1: it can cosign what it has seen, and sign nothing that counts
+    # SPEC ISSUANCE-15.2.1, ISSUANCE-15.6.1 (it can cosign what it has seen, and sign nothing that counts)
     auditor = config.system(AUDITOR)
     if not auditor.passphrase_file.exists() and auditor.passphrase is None:
         write_private(auditor.passphrase_file, secrets.token_urlsafe(24).encode() + b"\n")

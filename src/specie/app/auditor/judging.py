@@ -168,7 +168,7 @@ def judge_by(
     return plans, None if held else over_cap(tx, plans, request.amount)
 
 
-# SPEC ISSUANCE-5.4.1, ISSUANCE-5.2
+# SPEC ISSUANCE-5.4.1
 def over_cap(tx: Transaction, plans: Sequence[BucketPlan], amount: int) -> tuple[str, str] | None:
     """Did every bucket have room, counted from the leaves before? Token buckets refill by the microsecond, which no
     leaf tells, so they are left out."""

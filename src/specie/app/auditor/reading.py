@@ -130,7 +130,7 @@ def _open_kind(
             continue
         entry = keys.entries[item.kid]
         maker = system if own else entry.holder
-        # SPEC ISSUANCE-12.2.2: own objects are judged by their leaf, received ones by their own time
+        # SPEC ISSUANCE-12.2.2 (own objects are judged by their leaf, received ones by their own time)
         at_s, place = (leaf.at_s, leaf.sequence) if own else (item.claims.iat, 0)
         if entry.holder != maker or item.claims.iss != maker or not could_sign(entry, at_s, place):
             findings.add("OBJECT_FORGED", system, subject, f"key {item.kid.hex()} could not sign this {kind.__name__}")

@@ -29,7 +29,7 @@ from specie.kernel.errors import Refused
 VERIFIER = Path(__file__).resolve().parents[4] / "tools" / "specie_verify.py"
 
 
-# SPEC ISSUANCE-10.1.2, ISSUANCE-10.2.1
+# SPEC ISSUANCE-10.1.2
 async def tell_replay(stage: Stage, memory: Memory, told: Told) -> None:
     """The order again under its key, and the presentation again: nothing counts twice."""
     office = stage.office

@@ -19,7 +19,7 @@ from specie.issuance.protocol.envelope import read_unverified
 from specie.kernel.errors import Refused
 
 FINISHED = ("released", "denied", "abandoned")
-LOOK_EVERY_MS = 300
+LOOK_EVERY_S = 1
 STATES = {
     "new": "on its way to central management",
     "requested": "waits for officers",
@@ -87,7 +87,7 @@ async def follow(office: Office, terminal: Terminal, ident: bytes) -> IssueView:
             terminal.event("state", said, id=view.id.hex(), state=view.state, code=view.code)
         if not is_waiting(view):
             return view
-        await asyncio.sleep(LOOK_EVERY_MS / 1000)
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 def in_words(office: Office, view: IssueView) -> str:

@@ -82,7 +82,7 @@ class PolicyItem:
             return book.newest.policy.version
         journal = room.journal
         policy = read_policy(self.data, keys, desk.identity.roots, book, journal.now_s)
-        # SPEC ISSUANCE-5.1.2: a shorter delay is itself a loosening, so it does not hasten the version after it
+        # SPEC ISSUANCE-5.1.2 (a shorter delay is itself a loosening, so it does not hasten the version after it)
         binding = book.binding(journal.now_us) if book else ()
         delay_s = max((each.lifetimes.loosen_delay_s for each in binding), default=0)
         store.add_policy(journal.tx, policy, digest, self.data, journal.now_us, delay_s)

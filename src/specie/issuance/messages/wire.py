@@ -84,7 +84,7 @@ def system_id(value: Any) -> str:
 
 
 def currency(value: Any) -> str:
-    """SPEC ISSUANCE-3.7.2: 3 to 12 characters of [A-Z0-9]."""
+    """SPEC ISSUANCE-3.7.2 (3 to 12 characters of [A-Z0-9])."""
     if type(value) is not str or not _CURRENCY.fullmatch(value):
         raise Schema("currency code expected")
     return value

@@ -284,7 +284,7 @@ def check_amount(policies: Sequence[Policy], request: Request) -> None:
     for rule in rules:
         if rule.denominations and any(value not in rule.denominations for value, _ in pairs):
             raise DenominationNotPermitted("a denomination is not in the policy's list")
-    # SPEC ISSUANCE-20.21: the sum is exact, whatever its size
+    # SPEC ISSUANCE-20.21 (the sum is exact, whatever its size)
     if sum([value * count for value, count in pairs]) != request.amount:
         raise DenominationSum("the denominations do not add up to the amount")
     if request.unit_count() > UNITS_MAX:

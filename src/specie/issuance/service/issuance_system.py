@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from specie.issuance.api import IssuanceSystem, IssueView, Order, Refusal
 from specie.issuance.client import wire
 from specie.issuance.client.figures import issue_json
-from specie.issuance.errors import Schema
+from specie.issuance.errors import AmountZero, Schema
 from specie.issuance.messages.objects import Model
 from specie.issuance.messages.parcel import PARCEL_BYTES_MAX, unpack_parcel
 from specie.issuance.messages.view import view
@@ -90,6 +90,8 @@ def order_of(asked: IssueOrder, digits: int) -> Order:
     piles = None
     if token:
         piles = tuple((parse_minor(pile.value, digits), pile.count) for pile in asked.denominations or ())
+        if not piles and amount == 0:
+            raise AmountZero("the amount is zero")
         piles = piles or ((amount, 1),)
     try:
         owner = bytes.fromhex(asked.owner) if token else asked.owner.encode("ascii")

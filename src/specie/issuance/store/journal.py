@@ -94,6 +94,10 @@ class Journal:
     # SPEC ISSUANCE-9.2.5
     def flush(self) -> None:
         """Write everything set-wise, and the head last."""
+        with self.tx.together():
+            self._write()
+
+    def _write(self) -> None:
         tx, head = self.tx, self.head
         if self.leaves:
             hashes = [leaf_hash(body) for _, body, _ in self.leaves]

@@ -3,7 +3,8 @@
 A connection pooler in transaction mode would break the prepared statements: connect to the server itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
@@ -91,16 +92,43 @@ class PostgresTransaction:
     def __init__(self, link: PostgresLink, clock: Clock | None) -> None:
         self._link = link
         self._clock = clock
+        self._gathers = False
         self.spent = False
 
     def _execute(self, native: bytes, params: Sequence[Any]) -> PGresult:
+        with self._guarded():
+            return self._link.execute(native, params)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
         if self.spent:
             raise RuntimeError("the transaction is over: an error in it was swallowed, or it was kept")
         try:
-            return self._link.execute(native, params)
+            yield
         except psycopg.Error as error:
             self.spent = True
             _raise(error, self._link)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """One wait for all writes inside: a writer beside a busy event loop pays for each time it waits."""
+        if self._gathers:
+            yield
+            return
+        self._gathers = True
+        try:
+            yield
+        finally:
+            self._gathers = False
+        with self._guarded():
+            self._link.settle()
+
+    def _write(self, native: bytes, params: Sequence[Any]) -> int:
+        if self._gathers:
+            with self._guarded():
+                self._link.send(native, params)
+            return -1
+        return self._execute(native, params).command_tuples or 0
 
     def all(self, sql: str, params: Params = ()) -> list[Row]:
         """All rows."""
@@ -113,13 +141,13 @@ class PostgresTransaction:
 
     def run(self, sql: str, params: Params = ()) -> int:
         """Run a statement; the number of rows that it changed."""
-        return self._execute(_native(sql), params).command_tuples or 0
+        return self._write(_native(sql), params)
 
     def insert_many(self, table: str, columns: Columns, rows: Sequence[Row]) -> None:
         """Insert rows, all or none."""
         if rows:
             typed = tuple(columns.items())
-            self._execute(_insert_sql(table, typed), _arrays(typed, rows))
+            self._write(_insert_sql(table, typed), _arrays(typed, rows))
 
     def update_many(
         self,
@@ -136,7 +164,7 @@ class PostgresTransaction:
         keys, columns = tuple(key_columns.items()), tuple(set_columns.items())
         arrays = _arrays(keys + columns, rows)
         check_distinct_keys(rows, len(keys))
-        return self._execute(_update_sql(table, keys, columns, add), arrays).command_tuples or 0
+        return self._write(_update_sql(table, keys, columns, add), arrays)
 
     def select_in(self, sql: str, values: Sequence[Any], kind: Kind, params: Params = ()) -> list[Row]:
         """Rows whose column is one of `values`."""

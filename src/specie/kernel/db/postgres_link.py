@@ -11,7 +11,7 @@ import psycopg
 from psycopg import errors
 from psycopg.abc import Buffer
 from psycopg.adapt import Transformer
-from psycopg.pq import ExecStatus, Format
+from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
 from specie.kernel.db.postgres_types import WholeNumberLoader, bind
@@ -44,6 +44,7 @@ class PostgresLink:
         self._pgconn = self._connection.pgconn
         self._transformer = Transformer(self._connection)
         self._names: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
+        self._sent = 0
         try:
             self.control(_SETUP)
         except psycopg.Error:
@@ -61,16 +62,50 @@ class PostgresLink:
 
     def control(self, statement: bytes) -> bytes | None:
         """BEGIN, COMMIT, ROLLBACK; what the server calls that which it did."""
+        self.settle()
         return self._checked(self._pgconn.exec_(statement)).command_status
 
     def execute(self, sql: bytes, params: Sequence[Any]) -> PGresult:
         """Run a statement with `$1` for its parameters, prepared once for each list of their types."""
+        self.settle()
+        name, values, formats = self._named(sql, params)
+        return self._checked(self._pgconn.exec_prepared(name, values, formats, Format.BINARY))
+
+    def send(self, sql: bytes, params: Sequence[Any]) -> None:
+        """Send a statement without waiting for what becomes of it; `settle`, or the next statement, tells."""
+        name, values, formats = self._named(sql, params)
+        if not self._sent:
+            self._pgconn.enter_pipeline_mode()
+        self._sent += 1
+        self._pgconn.send_query_prepared(name, values, formats, Format.BINARY)  # type: ignore[arg-type]
+
+    def settle(self) -> None:
+        """Wait for everything that was sent. Raises the first error among it."""
+        if not self._sent:
+            return
+        self._sent, failed = 0, None
+        self._pgconn.pipeline_sync()
+        while True:
+            result = self._pgconn.get_result()  # None after the results of each statement
+            if result is None:
+                if self._pgconn.status != ConnStatus.OK:
+                    raise psycopg.OperationalError("the connection was lost")
+            elif result.status == ExecStatus.PIPELINE_SYNC:
+                break
+            elif result.status not in _DONE and failed is None:
+                failed = result
+        self._pgconn.exit_pipeline_mode()
+        if failed is not None:
+            self._checked(failed)
+
+    def _named(self, sql: bytes, params: Sequence[Any]) -> tuple[bytes, list[Buffer | None], list[Format]]:
         bound = [bind(value) for value in params]
         key = sql, tuple(oid for oid, _ in bound)
-        name = self._names.get(key) or self._prepare(key)
-        values: list[Buffer | None] = [value for _, value in bound]
-        formats = [Format.BINARY] * len(values)
-        return self._checked(self._pgconn.exec_prepared(name, values, formats, Format.BINARY))  # type: ignore[arg-type]
+        name = self._names.get(key)
+        if name is None:
+            self.settle()
+            name = self._prepare(key)
+        return name, [value for _, value in bound], [Format.BINARY] * len(bound)
 
     def rows(self, result: PGresult) -> list[Row]:
         """The rows of a result."""

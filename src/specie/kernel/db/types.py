@@ -1,6 +1,7 @@
 """What a store sees of a database: transactions, their errors, and nothing of the driver."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -98,6 +99,12 @@ class Transaction(Protocol):
 
         `{}` stands for the comparison (`IN (...)` or `= ANY (...)`); `params` are for the `?` before it.
         Raises ValueError for more than SELECT_IN_MAX values.
+        """
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """Writes inside may be sent without waiting for each: `run` and `update_many` then answer -1 in place of a
+        number, and an error of any of them is raised at the next statement or at the end of the block.
         """
         ...
 

@@ -52,9 +52,7 @@ class ApprovalItem:
         exp = self.approval.claims.exp
         if exp is None or exp <= journal.now_s or self.approval.claims.iat > journal.now_s + SKEW_S:
             raise ApprovalExpired("this approval is not valid now")
-        longest_s = min(
-            policy.lifetimes.approval_s for policy in desk.policy_book(batch.rules).binding(journal.now_us)
-        )
+        longest_s = min(policy.lifetimes.approval_s for policy in desk.policy_book(batch.rules).binding(journal.now_us))
         if exp - self.approval.claims.iat > longest_s:
             raise LifetimeTooLong(f"an approval lives at most {longest_s} s")
         row = store.request_by_hash(batch.tx, body.request_hash)

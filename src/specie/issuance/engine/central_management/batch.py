@@ -37,15 +37,16 @@ class Batch:
 
     def flush(self) -> None:
         """Write what the items decided, set-wise; the head last."""
-        if self.new_requests:
-            store.add_requests(self.tx, self.new_requests)
-        if self.new_credentials:
-            store.add_credentials(self.tx, self.new_credentials)
-        if self.consumed:
-            store.consume_credentials(self.tx, self.consumed)
-            store.move_requests(self.tx, self.consumed_requests, store.RequestState.CONSUMED)
-        self.buckets.flush()
-        self.journal.flush()
+        with self.tx.together():
+            if self.new_requests:
+                store.add_requests(self.tx, self.new_requests)
+            if self.new_credentials:
+                store.add_credentials(self.tx, self.new_credentials)
+            if self.consumed:
+                store.consume_credentials(self.tx, self.consumed)
+                store.move_requests(self.tx, self.consumed_requests, store.RequestState.CONSUMED)
+            self.buckets.flush()
+            self.journal.flush()
 
 
 @dataclass(slots=True)

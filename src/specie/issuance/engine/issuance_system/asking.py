@@ -46,7 +46,7 @@ def request_of(order: Order) -> Request:
         ).to_wire()
     )
     check_shape(body)
-    # SPEC ISSUANCE-13.2.2: the owner of units of a ledger is the hash of its address
+    # SPEC ISSUANCE-13.2.2 (the owner of units of a ledger is the hash of its address)
     if order.address and sha256(order.address).digest() != order.owner:
         raise Schema("the owner is not the hash of the address")
     return body
@@ -163,7 +163,7 @@ def denied(row: IssueRow, refusal: Refused) -> IssueRow:
 
 
 async def present_objects(engine: IssuanceSystemEngine, granted: Sequence[Granted]) -> list[bytes]:
-    """SPEC ISSUANCE-6.4.1: presentations, with the sealed credentials unchanged inside."""
+    """SPEC ISSUANCE-6.4.1 (presentations, with the sealed credentials unchanged inside)."""
     desk = engine.desk
     now_s = desk.now_s()
     items: list[tuple[Claims, Body]] = [

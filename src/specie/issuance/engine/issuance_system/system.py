@@ -163,7 +163,7 @@ class IssuanceSystemEngine:
         return [fresh[row.id] for row in rows]
 
     async def registry_name(self, row: IssueRow) -> str:
-        """SPEC ISSUANCE-13.1.2: `offline`, the ledger's chain id, or the bank that the owner names."""
+        """SPEC ISSUANCE-13.1.2 (`offline`, the ledger's chain id, or the bank that the owner names)."""
         rules = await self.desk.current()
         if rules.book is None:
             raise PolicyStale("no quota policy yet")

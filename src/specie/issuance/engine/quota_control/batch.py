@@ -64,14 +64,15 @@ class Batch:
 
     def flush(self) -> None:
         """Write what the items decided, set-wise; the head last."""
-        if self.new_uses:
-            store.add_uses(self.tx, self.new_uses)
-        if self.minted:
-            store.mark_minted(self.tx, self.minted)
-        if self.counted:
-            store.add_counted(self.tx, self.counted)
-        self.buckets.flush()
-        self.journal.flush()
+        with self.tx.together():
+            if self.new_uses:
+                store.add_uses(self.tx, self.new_uses)
+            if self.minted:
+                store.mark_minted(self.tx, self.minted)
+            if self.counted:
+                store.add_counted(self.tx, self.counted)
+            self.buckets.flush()
+            self.journal.flush()
 
 
 class Item(Protocol):

@@ -57,7 +57,7 @@ async def follow(engine: Any, central_management: CentralManagement) -> None:
 
 
 class RefixItem:
-    """SPEC ISSUANCE-12.1.5: bytes whose key stopped before they were signed are fixed anew under the key in force."""
+    """SPEC ISSUANCE-12.1.5 (bytes whose key stopped before they were signed are fixed anew under the key in force)."""
 
     def __init__(self, old: ObjectRow) -> None:
         self.old = old

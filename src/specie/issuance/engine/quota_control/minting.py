@@ -18,7 +18,7 @@ from specie.kernel import codec
 
 @dataclass(frozen=True, slots=True)
 class MintedItem:
-    """SPEC ISSUANCE-13.2.11: the registry's receipt was checked before; USED becomes MINTED."""
+    """SPEC ISSUANCE-13.2.11 (the registry's receipt was checked before; USED becomes MINTED)."""
 
     minted: Signed[Minted]
     cid: bytes

@@ -118,7 +118,7 @@ class Opener:
             [credential.body.request for _, credential in good],
             Request,
             keys,
-            # SPEC ISSUANCE-12.2.1: what a stolen key signed does not count here either
+            # SPEC ISSUANCE-12.2.1 (what a stolen key signed does not count here either)
             lambda kid: keys.verifiable(kid, ("is:req",), now_s),
         )
         roots = self.roots(good, requests)

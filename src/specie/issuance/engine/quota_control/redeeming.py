@@ -72,7 +72,7 @@ class RedeemItem:
         if store.redeemed_refs(tx, references):
             raise AlreadyRedeemed("a serial or reference was redeemed before")
         policies = desk.policy_book(batch.rules).binding(batch.journal.now_us)
-        # SPEC ISSUANCE-14.13: refused for a pause, it may come again; nothing is stored
+        # SPEC ISSUANCE-14.13 (refused for a pause, it may come again; nothing is stored)
         scopes = set(batch.rules.pauses).union(*(policy.paused for policy in policies))
         check_pauses(scopes, body.currency, self.issuer, "redeem")
         desk.check_fresh(batch.rules, batch.journal.now_us)

@@ -56,7 +56,7 @@ async def redeem(engine: QuotaControlEngine, parcel: Parcel, peer: str | None) -
             return known
         decided = await engine.writer.submit(await desk.offload(work))
     except Denial as refusal:
-        # SPEC ISSUANCE-14.13: evidence for the asker; nothing is stored, since the same bytes may come again
+        # SPEC ISSUANCE-14.13 (evidence for the asker; nothing is stored, since the same bytes may come again)
         await desk.with_evidence("qc:bit", [(refusal, request_hash(parcel))])
         raise
     assert isinstance(decided, Outcome)

@@ -227,7 +227,7 @@ class UseItem:
             seq,
         )
         row = desk.fix(journal, "qc:bit", desk.key_set(batch.rules), claims, bit)
-        # SPEC ISSUANCE-15.3.1: the leaf names the credential, whose leaf stands in central management's log
+        # SPEC ISSUANCE-15.3.1 (the leaf names the credential, whose leaf stands in central management's log)
         journal.append(event, row.hash, sha256(credential.tbs).digest(), self.shown.actor)
         return row, seq
 
