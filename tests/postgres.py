@@ -59,9 +59,7 @@ def _unprivileged_user() -> pwd.struct_passwd | None:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise PostgresMissing(
-        "root cannot run PostgreSQL and there is no user `postgres` or `nobody`: run `make setup`"
-    )
+    raise PostgresMissing("root cannot run PostgreSQL and there is no user `postgres` or `nobody`: run `make setup`")
 
 
 def _free_port() -> int:

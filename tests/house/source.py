@@ -24,9 +24,7 @@ def python_files(*folders: str) -> list[Path]:
 def rust_files() -> list[Path]:
     """Every Rust source that ships, without tests, benches and fuzz targets."""
     apart = {"target", "tests", "benches", "fuzz"}
-    return sorted(
-        path for path in (ROOT / "rust").rglob("*.rs") if apart.isdisjoint(path.relative_to(ROOT).parts)
-    )
+    return sorted(path for path in (ROOT / "rust").rglob("*.rs") if apart.isdisjoint(path.relative_to(ROOT).parts))
 
 
 @cache

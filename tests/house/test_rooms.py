@@ -63,9 +63,7 @@ def test_every_folder_of_sources_is_a_package() -> None:
     """Without `__init__.py` a folder is invisible to the import law and to the walk over refusals."""
     folders = {path.parent for path in PACKAGE.rglob("*.py")}
     # Alembic loads migrations by their path.
-    open_ones = [
-        path for path in folders if "migrations" not in path.parts and not (path / "__init__.py").exists()
-    ]
+    open_ones = [path for path in folders if "migrations" not in path.parts and not (path / "__init__.py").exists()]
     assert not open_ones, sorted(str(path.relative_to(ROOT)) for path in open_ones)
 
 

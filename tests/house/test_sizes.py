@@ -36,8 +36,7 @@ def test_files_are_short() -> None:
     long = [
         f"{name_of(path)}: {count} lines"
         for path in [*python_files("src", "tools"), *rust_files()]
-        if (count := len(path.read_text().splitlines())) > FILE_LINES_MAX
-        and name_of(path) not in WHOLE_IN_ONE_FILE
+        if (count := len(path.read_text().splitlines())) > FILE_LINES_MAX and name_of(path) not in WHOLE_IN_ONE_FILE
     ]
     assert not long, "\n".join(long)
 

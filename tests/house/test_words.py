@@ -51,7 +51,9 @@ def test_tests_do_not_sleep() -> None:
     faults = [
         f"{name}:{number}"
         for name in project_files()
+        # the simulator's loop runs on virtual time: there a sleep takes none
         if name.startswith("tests/") and name.endswith(".py") and name != SELF
+        if not name.startswith("tests/simulation/")
         for number, line in enumerate((ROOT / name).read_text().splitlines(), start=1)
         if pause.search(line)
     ]

@@ -32,6 +32,7 @@ def verify(bank: Deployment, command: str, name: str) -> subprocess.CompletedPro
     return subprocess.run(line, capture_output=True, text=True, check=False)
 
 
+# SPEC ISSUANCE-11.5
 def test_money_from_request_to_receipt(bank: Deployment) -> None:
     """The six steps by hand, an officer off line, and the way back."""
     line = ("issue", "request", "5000", "--owner", "alice", "--operator", "omar", "--denomination", "100:50", "--json")

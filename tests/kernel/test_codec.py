@@ -139,9 +139,7 @@ class Hash(bytes):
 def test_subclasses_and_sizes_are_encoded_like_cbor2_does(value: Any, plain: Any) -> None:
     expected = value if plain is None else plain
     assert decode(encode(value), bytes_max=LIMIT * 4) == expected
-    assert encode(value) == cbor2.dumps(
-        dict(sorted(expected.items())) if isinstance(expected, dict) else expected
-    )
+    assert encode(value) == cbor2.dumps(dict(sorted(expected.items())) if isinstance(expected, dict) else expected)
 
 
 @pytest.mark.parametrize(
@@ -152,9 +150,7 @@ def test_encoding_another_type_is_a_bug(value: Any) -> None:
         encode(value)
 
 
-@pytest.mark.parametrize(
-    "value", [2**64, -(2**64) - 1, "e\u0301", "\ud800", CBORTag(2, b"1"), CBORTag(0, "x")]
-)
+@pytest.mark.parametrize("value", [2**64, -(2**64) - 1, "e\u0301", "\ud800", CBORTag(2, b"1"), CBORTag(0, "x")])
 def test_encoding_a_value_out_of_bounds_is_a_bug(value: Any) -> None:
     with pytest.raises(ValueError, match=r".+"):
         encode(value)

@@ -80,9 +80,7 @@ def test_update_many(database: Database) -> None:
     def work(tx: Transaction) -> tuple[int, int]:
         added = tx.update_many("item", {"id": "int"}, {"n": "int"}, [(1, 5), (2, -20), (8, 1)], add=True)
         keys: Any = {"id": "int", "name": "text"}
-        given = tx.update_many(
-            "item", keys, {"body": "blob", "n": "int"}, [(0, "name 0", None, 7), (1, "no", b"", 0)]
-        )
+        given = tx.update_many("item", keys, {"body": "blob", "n": "int"}, [(0, "name 0", None, 7), (1, "no", b"", 0)])
         return added, given
 
     assert database.write_now(work) == (2, 1)
@@ -219,9 +217,7 @@ def test_async_from_several_loops_and_threads(database_url: str) -> None:
     database.write_now(fill)
 
     async def add() -> None:
-        await asyncio.gather(
-            *(database.write(lambda tx: tx.run("UPDATE item SET n = n + 1")) for _ in range(20))
-        )
+        await asyncio.gather(*(database.write(lambda tx: tx.run("UPDATE item SET n = n + 1")) for _ in range(20)))
 
     threads = [threading.Thread(target=asyncio.run, args=(add(),)) for _ in range(3)]
     for thread in threads:

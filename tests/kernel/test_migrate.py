@@ -38,9 +38,7 @@ def test_a_failing_migration_leaves_nothing(database_url: str, tmp_path: Path) -
     broken = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, broken)
     second = broken / "versions/0002_head.py"
-    second.write_text(
-        second.read_text().replace("INSERT INTO head VALUES (1, 0)", "INSERT INTO nowhere VALUES (1)")
-    )
+    second.write_text(second.read_text().replace("INSERT INTO head VALUES (1, 0)", "INSERT INTO nowhere VALUES (1)"))
     with pytest.raises(sqlalchemy.exc.DBAPIError, match="nowhere"):
         run_migrations(database_url, broken)
     assert migration_state(database_url, MIGRATIONS) == (None, "0002")
@@ -91,9 +89,7 @@ def test_an_append_only_table_only_grows(database_url: str) -> None:
 def check_append_only(database: Database) -> None:
     database.write_now(lambda tx: tx.run("INSERT INTO log VALUES (1, ?)", (b"a",)))
     changes = ["UPDATE log SET body = body", "DELETE FROM log"]
-    changes.append(
-        "INSERT OR REPLACE INTO log VALUES (1, x'00')" if database.dialect == "sqlite" else "TRUNCATE log"
-    )
+    changes.append("INSERT OR REPLACE INTO log VALUES (1, x'00')" if database.dialect == "sqlite" else "TRUNCATE log")
     for change in changes:
 
         def work(tx: Transaction, change: str = change) -> None:
@@ -106,9 +102,7 @@ def check_append_only(database: Database) -> None:
 
 
 # SPEC ISSUANCE-9.1.1
-def test_the_service_role_may_insert_and_select_only(
-    postgres_cluster: PostgresCluster, postgres_url: str
-) -> None:
+def test_the_service_role_may_insert_and_select_only(postgres_cluster: PostgresCluster, postgres_url: str) -> None:
     database = open_database(postgres_url, SystemClock(), inline=True)
     postgres_cluster.admin("DROP ROLE IF EXISTS specie_service")
     postgres_cluster.admin("CREATE ROLE specie_service LOGIN")

@@ -73,9 +73,7 @@ def test_a_denied_item_does_not_stop_smaller_ones(database: Database) -> None:
     async def act(writer: BatchedWriter[Take, int]) -> list[Any]:
         with pytest.raises(Exceeded):
             await writer.submit(Take(1, 1_000_001))
-        return await writer.submit_many(
-            [Take(2, 2_000_000), Take(3, 999_999), Take(4, 2), Take(5, 1), Take(5, 1)]
-        )
+        return await writer.submit_many([Take(2, 2_000_000), Take(3, 999_999), Take(4, 2), Take(5, 1), Take(5, 1)])
 
     answers = run(database, act)
     assert [type(answer) for answer in answers] == [Exceeded, int, Exceeded, int, int]

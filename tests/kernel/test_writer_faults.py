@@ -30,9 +30,7 @@ def database(proxy: CuttingProxy, postgres_url: str) -> Iterator[Database]:
     direct = open_database(postgres_url, SystemClock(), inline=True)
     direct.write_now(create)
     direct.close_now()
-    database = open_database(
-        f"postgresql://specie@127.0.0.1:{proxy.port}/{_name(postgres_url)}", SystemClock()
-    )
+    database = open_database(f"postgresql://specie@127.0.0.1:{proxy.port}/{_name(postgres_url)}", SystemClock())
     yield database
     database.close_now()
 
@@ -106,9 +104,7 @@ def test_a_crash_of_the_server_under_load(postgres_cluster: PostgresCluster, pos
     database.close_now()
 
 
-def test_a_database_that_stays_away_is_unavailable(
-    postgres_cluster: PostgresCluster, postgres_url: str
-) -> None:
+def test_a_database_that_stays_away_is_unavailable(postgres_cluster: PostgresCluster, postgres_url: str) -> None:
     database = open_database(postgres_url, SystemClock())
     database.write_now(create)
     waits: list[float] = []

@@ -27,6 +27,7 @@ REGRESSIONS = {
 
 
 # SPEC ISSUANCE-21.4, ISSUANCE-9.6.1, ISSUANCE-20.15, ISSUANCE-20.12, ISSUANCE-20.19, ISSUANCE-5.4.9
+# SPEC ISSUANCE-5.4.1, ISSUANCE-5.4.7, ISSUANCE-5.4.8
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
 def test_stories(first: int) -> None:
     """Each chunk names the seeds that failed, with the command that replays them."""

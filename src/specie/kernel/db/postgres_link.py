@@ -69,7 +69,7 @@ class PostgresLink:
         """Run a statement with `$1` for its parameters, prepared once for each list of their types."""
         self.settle()
         name, values, formats = self._named(sql, params)
-        return self._checked(self._pgconn.exec_prepared(name, values, formats, Format.BINARY))
+        return self._checked(self._pgconn.exec_prepared(name, values, formats, Format.BINARY))  # type: ignore[arg-type]
 
     def send(self, sql: bytes, params: Sequence[Any]) -> None:
         """Send a statement without waiting for what becomes of it; `settle`, or the next statement, tells."""
@@ -77,7 +77,7 @@ class PostgresLink:
         if not self._sent:
             self._pgconn.enter_pipeline_mode()
         self._sent += 1
-        self._pgconn.send_query_prepared(name, values, formats, Format.BINARY)  # type: ignore[arg-type]
+        self._pgconn.send_query_prepared(name, values, formats, Format.BINARY)
 
     def settle(self) -> None:
         """Wait for everything that was sent. Raises the first error among it."""
