@@ -16,7 +16,7 @@ from tests.postgres import PostgresCluster
 from tests.presenting import Presenter
 from tests.services import QC, TOO_MUCH, Deployment, make_deployment
 
-CONNECTIONS = 128
+CONNECTIONS = 256
 
 
 async def measure(quick: bool) -> dict[str, Result]:

@@ -55,6 +55,7 @@ async def refused() -> None:
         "said by the room",
         asked="20 000.00 XTS",
         available="10 000.00 XTS",
+        offer="10000.00",
         bucket="harbour/day",
         cti=b"\x01\x02",
     )
@@ -126,7 +127,7 @@ def test_a_refusal_tells_its_facts_and_carries_its_evidence() -> None:
     assert problem["detail"] == "You asked for 20 000.00 XTS. harbour/day has 10 000.00 XTS left."
     assert problem["funds"] == "unmoved"
     assert problem["retry"] == {"safe": True, "how": "new_amount"}
-    assert problem["next"][0] == {"command": "specie issue request 10 000.00 XTS"}
+    assert problem["next"][0] == {"command": "specie issue request 10000.00"}
     assert problem["retry_after"] == 7
     assert answer.headers["retry-after"] == "7"
     assert problem["cti"] == "0102"

@@ -151,7 +151,8 @@ def test_a_message_for_one_shard_is_refused_by_the_others(ring: KeyRing) -> None
         federation = Federation(house, ring)
         await federation.found(stock_cap=1_000_000)
         east, west = (federation.shards[name] for name in SHARDS)
-        await east.borrow(federation.root, CURRENCY, 45_000)
+        for shard in (east, west):
+            await shard.borrow(federation.root, CURRENCY, 45_000)
         lease_for_east = await federation.root.lend(CURRENCY, 1_000, peer=SHARDS[0])
         from specie.issuance.engine.quota_control import leases
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from specie.app.cli.exits import Exit
 from specie.app.cli.terminal import Terminal
 from specie.app.workplace import Workplace
+
+if TYPE_CHECKING:
+    from specie.issuance.cli.office import Office
+
+LOOKS, LOOK_EVERY_S = 8, 0.5
 
 audit = typer.Typer(rich_markup_mode=None)
 
@@ -56,17 +62,11 @@ async def ask_services(place: Workplace) -> Mapping[str, Any]:
         for report in reports
         for fault in report.faults
     ]
-    theirs = {bucket.key: bucket.used for bucket in (await office.central_management.quotas()).buckets}
-    mine = {bucket.key: bucket.used for bucket in (await office.quota_control.quotas()).buckets}
     terms: dict[str, dict[str, str]] = {}
     for code in policy.currencies:
         issued, redeemed, _ = statement.body.totals.get(code, (0, 0, {}))
         terms[code] = {"issued": office.plain(issued, code), "redeemed": office.plain(redeemed, code)}
-        key = f"stock:{code}"
-        if theirs.get(key, 0) != mine.get(key, 0):
-            detail = f"{code}: the two accounts of what is out differ"
-            figures = {"central_management": theirs.get(key, 0), "quota_control": mine.get(key, 0)}
-            differences.append({"id": "I5", "system": statement.claims.iss, "detail": detail, "figures": figures})
+    differences += await lasting_differences(office, list(policy.currencies), statement.claims.iss)
     return {
         "balanced": not differences,
         "terms": terms,
@@ -74,6 +74,29 @@ async def ask_services(place: Workplace) -> Mapping[str, Any]:
         "logs": {report.system: report.to_json() for report in reports},
         "basis": "statements",
     }
+
+
+# SPEC ISSUANCE-5.4.7
+async def lasting_differences(office: Office, currencies: Sequence[str], system: str) -> list[dict[str, Any]]:
+    """I7 over the figures of two running systems. They are read one after the other while reports are on their way, so
+    only what still differs after a few looks counts."""
+    found: list[dict[str, Any]] = []
+    for look in range(LOOKS):
+        if look:
+            await asyncio.sleep(LOOK_EVERY_S)
+        mine = {bucket.key: bucket for bucket in (await office.quota_control.quotas()).buckets}
+        theirs = {bucket.key: bucket for bucket in (await office.central_management.quotas()).buckets}
+        found = []
+        for key in (f"stock:{code}" for code in currencies):
+            qc, cm = mine.get(key), theirs.get(key)
+            used, known, held = (qc.used if qc else 0), (cm.used if cm else 0), (cm.reserved if cm else 0)
+            if not known <= used <= known + held:
+                figures = {"central_management": known, "reserved": held, "quota_control": used}
+                detail = f"{key}: the two accounts of what is out differ"
+                found.append({"id": "I7", "system": system, "detail": detail, "figures": figures})
+        if not found:
+            break
+    return found
 
 
 def in_words(report: Mapping[str, Any]) -> str:

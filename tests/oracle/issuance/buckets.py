@@ -188,6 +188,8 @@ class Model:
         request, exp, held = self.held[cti]
         for limit, key, cost in held:
             self.cm.add(limit, key, -cost, "reserved")
+            if limit.kind == COUNT:  # a counted request stays counted (annex C)
+                self.cm.add(limit, key, cost, "used")
         self.held[cti] = (request, exp, [])
         return "TOMBSTONED"
 

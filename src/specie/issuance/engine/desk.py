@@ -21,7 +21,7 @@ from specie.issuance.messages.wire import Body
 from specie.issuance.protocol.keyset import KeySet, has_stopped
 from specie.issuance.protocol.policy import PolicyBook
 from specie.issuance.store import rules as rules_store
-from specie.issuance.store.journal import Journal, ObjectRow, objects_by_cti
+from specie.issuance.store.journal import Journal, ObjectRow, signatures_by_cti
 from specie.kernel.clock import Clock, Randomness
 from specie.kernel.db import Database, Transaction
 from specie.kernel.errors import Unavailable
@@ -241,11 +241,11 @@ def keep_signatures(tx: Transaction, signed: Mapping[bytes, tuple[bytes, bytes]]
     """
     answer: dict[bytes, bytes] = {}
     fresh = []
-    for cti, row in objects_by_cti(tx, list(signed)).items():
+    for cti, kept_hash, kept in signatures_by_cti(tx, list(signed)):
         signature, digest = signed[cti]
-        if row.signature is not None:
-            answer[cti] = row.signature
-        elif row.hash == digest:
+        if kept is not None:
+            answer[cti] = kept
+        elif kept_hash == digest:
             fresh.append((cti, signature))
             answer[cti] = signature
     if fresh:

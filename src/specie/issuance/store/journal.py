@@ -165,6 +165,12 @@ def objects_by_cti(tx: Transaction, ctis: Sequence[bytes]) -> dict[bytes, Object
     return {row[0]: ObjectRow(*row) for row in rows}
 
 
+def signatures_by_cti(tx: Transaction, ctis: Sequence[bytes]) -> list[tuple[bytes, bytes, bytes | None]]:
+    """(cti, hash of the bytes to be signed, stored signature)"""
+    rows = tx.select_in("SELECT cti, hash, signature FROM object WHERE cti {}", ctis, "blob")
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 def unsigned_objects(tx: Transaction, limit: int) -> list[ObjectRow]:
     """What still waits for its signature, after a crash or while the keys were away."""
     rows = tx.all(

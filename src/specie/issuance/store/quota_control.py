@@ -262,6 +262,10 @@ def counted_since(tx: Transaction, after: int, up_to: int) -> list[CountedRow]:
     return [CountedRow(*row) for row in rows]
 
 
+def anything_counted(tx: Transaction) -> bool:
+    return tx.one("SELECT seq FROM counted LIMIT 1") is not None
+
+
 def uses_by_bit(tx: Transaction, bits: Sequence[bytes]) -> dict[bytes, UseRow]:
     """Uses by the cti of their control bit."""
     rows = tx.select_in(f"SELECT {_COLUMNS} FROM cred_use WHERE bit {{}}", bits, "blob") if bits else []

@@ -4,6 +4,7 @@ A cursor of psycopg waits in several short steps and needs the interpreter lock 
 a busy event loop that costs up to 5 ms a step, which is most of the time of a batch; here it is one step.
 """
 
+import select
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +46,8 @@ class PostgresLink:
         self._transformer = Transformer(self._connection)
         self._names: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
         self._sent = 0
+        self._poll = select.poll()
+        self._poll.register(self._pgconn.socket, select.POLLIN)
         try:
             self.control(_SETUP)
         except psycopg.Error:
@@ -86,6 +89,7 @@ class PostgresLink:
         self._sent, failed = 0, None
         self._pgconn.pipeline_sync()
         while True:
+            self._wait()
             result = self._pgconn.get_result()  # None after the results of each statement
             if result is None:
                 if self._pgconn.status != ConnStatus.OK:
@@ -97,6 +101,12 @@ class PostgresLink:
         self._pgconn.exit_pipeline_mode()
         if failed is not None:
             self._checked(failed)
+
+    def _wait(self) -> None:
+        """Until there is a result. `get_result` would wait too, but with the interpreter lock in its hand."""
+        while self._pgconn.is_busy():
+            self._poll.poll()
+            self._pgconn.consume_input()
 
     def _named(self, sql: bytes, params: Sequence[Any]) -> tuple[bytes, list[Buffer | None], list[Format]]:
         bound = [bind(value) for value in params]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from specie.issuance.api import CentralManagement, Report
 from specie.issuance.engine.desk import Desk, assemble
 from specie.issuance.engine.quota_control.batch import Batch
-from specie.issuance.engine.quota_control.stating import make
+from specie.issuance.engine.quota_control.stating import is_due, make
 from specie.issuance.engine.rounds import try_each
 from specie.issuance.messages.claims import Claims, read_payload, tbs_hash
 from specie.issuance.messages.objects import ControlBit
@@ -40,8 +40,8 @@ async def step(engine: QuotaControlEngine, central_management: CentralManagement
 
 # SPEC ISSUANCE-15.4.1
 async def state_supply(engine: QuotaControlEngine) -> None:
-    """A supply statement per checkpoint."""
-    if await engine.log.make_checkpoint() is not None:
+    """A supply statement per checkpoint; the first does not wait until a checkpoint is due."""
+    if await engine.log.make_checkpoint(force=await is_due(engine)) is not None:
         await make(engine)
 
 

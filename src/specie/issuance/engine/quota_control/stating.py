@@ -56,6 +56,15 @@ async def make(engine: QuotaControlEngine) -> bytes | None:
     return answer[0]
 
 
+async def is_due(engine: QuotaControlEngine) -> bool:
+    """Whether value was counted and no statement has been made yet: the first one does not wait for its time."""
+
+    def read(tx: Transaction) -> bool:
+        return store.newest_supply(tx) is None and store.anything_counted(tx)
+
+    return await engine.desk.database.read(read)
+
+
 async def newest(engine: QuotaControlEngine) -> bytes:
     """The newest signed statement. Raises Unavailable before the first."""
 
