@@ -11,7 +11,8 @@ import sys
 _PR_SET_DUMPABLE = 4
 GARBAGE_AFTER = 20_000
 """New objects between two looks at the youngest ones."""
-SWITCH_S = 0.002
+SWITCH_S = 0.0005
+"""How long one thread keeps the interpreter while another waits for it."""
 
 
 def harden() -> None:
