@@ -4,6 +4,7 @@ ISSUANCE-22.3 and 22.7. PostgreSQL with fsync on, presentations made beforehand 
 plain HTTP over loopback, single calls over many keep-alive connections; the load comes from this process.
 """
 
+# SPEC ISSUANCE-22.3, ISSUANCE-22.7
 from __future__ import annotations
 
 import tempfile

@@ -6,6 +6,7 @@ presentations that were opened beforehand (Q11 to Q17, commit, signature, its st
 with its three verifications and its unsealing for each bit (Q1 to Q17), stands beside it without a bar.
 """
 
+# SPEC ISSUANCE-22.4, ISSUANCE-22.8
 from __future__ import annotations
 
 import asyncio

@@ -3,6 +3,7 @@
 {"bench", "commit", "machine": {…}, "results": {key: {"value", "unit", "bar", "ok", "compared_with"}}}
 """
 
+# SPEC ISSUANCE-22.1, ISSUANCE-22.2
 from __future__ import annotations
 
 import argparse

@@ -4,6 +4,7 @@ ISSUANCE-22.5 and 22.6. Services: three processes under mutual TLS over loopback
 `POST /v1/issues`; the load comes from this process. Embedded: three engines in this process, SQLite files.
 """
 
+# SPEC ISSUANCE-22.5, ISSUANCE-22.6
 from __future__ import annotations
 
 import asyncio

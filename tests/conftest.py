@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.postgres import PostgresCluster
 
@@ -36,3 +38,20 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh database of each dialect in turn."""
     url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
     return url
+
+
+class WholeFiles(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests that share real services stay on one worker: those of a file, or of one form of it; others go anywhere."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path, _, name = nodeid.partition("::")
+        if not path.startswith(("tests/faults/", "tests/journeys/")):
+            return nodeid
+        form = name.partition("[")[2] if path.endswith("test_six_steps.py") else ""
+        return f"{path} {form}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Instead of `--dist loadgroup`, whose marks xdist 3.8 loses under pytest 9.2."""
+    return WholeFiles(config, log)

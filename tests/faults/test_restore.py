@@ -18,7 +18,6 @@ from specie.kernel.db.sqlite import backup_sqlite
 from tests.faults.load import settled
 from tests.services import CM, IS, QC, Deployment, NotReady, issue_body, make_deployment, owner_of, run
 
-pytestmark = pytest.mark.xdist_group("restore")
 CALLS, ORDERS = 6, 100
 """Enough leaves for a checkpoint, which is made every thousand of them."""
 

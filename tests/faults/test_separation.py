@@ -16,7 +16,6 @@ from specie.app.http.client import ServiceClient
 from specie.kernel.errors import Unavailable
 from tests.services import CM, IS, QC, ROLES, ROOT, Deployment, NotReady, make_deployment, run
 
-pytestmark = pytest.mark.xdist_group("separation")
 IS_LINUX = sys.platform == "linux"
 
 

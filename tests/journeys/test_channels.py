@@ -21,8 +21,6 @@ from specie.kernel.errors import Refused
 from tests.presenting import Presenter
 from tests.services import CM, IS, QC, Deployment, make_deployment, run
 
-pytestmark = pytest.mark.xdist_group("channels")
-
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:

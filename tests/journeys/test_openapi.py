@@ -16,7 +16,6 @@ from specie.app.founding import default_terms
 from specie.kernel import codec
 from tests.services import Deployment, make_deployment, run
 
-pytestmark = pytest.mark.xdist_group("openapi")
 EXAMPLES = 8
 """For each of some fifty operations."""
 PLAIN = st.recursive(

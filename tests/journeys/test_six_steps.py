@@ -25,10 +25,7 @@ JSON = "application/json"
 TOGETHER, APART = "one door", "three services"
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(form, marks=pytest.mark.xdist_group(form)) for form in (TOGETHER, APART)],
-)
+@pytest.fixture(scope="module", params=[TOGETHER, APART])
 def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A sandbox with its usual terms: 10,000.00 a day, officers from 1,000.00."""
     folder = tmp_path_factory.mktemp("deployment")
