@@ -65,7 +65,13 @@ def check_steps() -> list[Step]:
 
 
 def typed_scripts() -> list[str]:
-    found = [path for name in ("tools", "tests/house") for path in (ROOT / name).glob("*.py")]
+    # the stand-alone verifier decodes into plain values and is not typed; its own tests judge it
+    found = [
+        path
+        for name in ("tools", "tests/house")
+        for path in (ROOT / name).glob("*.py")
+        if path.name != "specie_verify.py"
+    ]
     return sorted(str(path.relative_to(ROOT)) for path in found)
 
 
