@@ -21,15 +21,19 @@ import re
 import sys
 import unicodedata
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
+
+Node = TypeVar("Node")  # of a tree: a hash, or a sum and a hash
 
 OK, FAILED = 0, 9
 SHOWN_MAX = 20
@@ -133,7 +137,7 @@ def encode(value: object) -> bytes:
     raise TypeError(type(value).__name__)
 
 
-def decode(data: bytes, bytes_max: int = 16384, tag: int | None = None) -> object:
+def decode(data: bytes, bytes_max: int = 16384, tag: int | None = None) -> Any:
     """One item, under this tag where one is named, and nothing after it."""
     need(len(data) <= bytes_max, "TOO_LARGE")
     at = 0
@@ -179,8 +183,9 @@ def decode(data: bytes, bytes_max: int = 16384, tag: int | None = None) -> objec
                 return item(depth + 1)
         return n == 21
 
-    def pairs(n: int, depth: int) -> dict:
-        found, last = {}, b""
+    def pairs(n: int, depth: int) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        last = b""
         for _ in range(n):
             start = at
             key = item(depth + 1)
@@ -205,7 +210,7 @@ def is_sized(length: int, v: object) -> bool:
     return isinstance(v, bytes) and len(v) == length
 
 
-def is_list(rule, v: object, least: int = 0) -> bool:
+def is_list(rule: Callable[[Any], bool], v: object, least: int = 0) -> bool:
     return isinstance(v, list) and len(v) >= least and all(map(rule, v))
 
 
@@ -220,13 +225,13 @@ def is_figures(v: object) -> bool:
     for currency, row in v.items():
         if not RULES["c"](currency) or not is_list(lambda _: True, row) or len(row) != 3:
             return False
-        pairs = [row[:2], *row[2].values()] if isinstance(row[2], dict) and row[2] else [None]
+        pairs: list[Any] = [row[:2], *row[2].values()] if isinstance(row[2], dict) and row[2] else [None]
         if not all(is_list(is_uint, p) and len(p) == 2 for p in pairs) or not all(map(RULES["s"], row[2])):
             return False
     return True
 
 
-RULES = {
+RULES: dict[str, Callable[[Any], bool]] = {
     "a": lambda v: type(v) is int and 1 <= v < 1 << 62,
     "A": lambda v: type(v) is int and v in (-8, -7),
     "b": lambda v: isinstance(v, bytes),
@@ -251,14 +256,15 @@ RULES = {
 }
 
 
-def check_fields(value: object, schema: str) -> dict:
+def check_fields(value: Any, schema: str) -> dict[int, Any]:
     """The map, if it has the fields of the schema and no others."""
     need(isinstance(value, dict), "SCHEMA", "not a map")
     rules = {int(word.strip("?")[:-1]): (word[0] == "?", RULES[word[-1]]) for word in schema.split()}
     need(not set(value) - set(rules), "SCHEMA", "unknown field")
     for key, (optional, rule) in rules.items():
         need(rule(value[key]) if key in value else optional, "SCHEMA", f"field {key}")
-    return value
+    fields: dict[int, Any] = value
+    return fields
 
 
 # -- COSE ------------------------------------------------------------------------------------------
@@ -269,13 +275,14 @@ class Obj:
     """A decoded object. signatures: (alg, kid, to-be-signed bytes, signature); policy and keys have many."""
 
     kind: str
-    claims: dict
+    claims: dict[int, Any]
     data: bytes
-    signatures: tuple
+    signatures: tuple[tuple[int, bytes, bytes, bytes], ...]
 
     @property
-    def body(self) -> dict:
-        return self.claims[BODY]
+    def body(self) -> dict[int, Any]:
+        body: dict[int, Any] = self.claims[BODY]
+        return body
 
     @cached_property
     def hashes(self) -> tuple[bytes, bytes]:
@@ -294,7 +301,7 @@ def parse(data: bytes, kind: str = "") -> Obj:
     protected, unprotected, payload, last = frame
     need(is_list(RULES["b"], [protected, payload]) and unprotected == {}, "MALFORMED", "not COSE")
     header = decode(protected)
-    typ = header.get(16) if isinstance(header, dict) else None
+    typ: Any = header.get(16) if isinstance(header, dict) else None
     kind = kind or next((k for k, (t, _) in KINDS.items() if t == typ), "")
     need(kind in KINDS and KINDS[kind][0] == typ, "WRONG_TYPE", f"typ is {typ}")
     need(many == (kind in ("keys", "policy")), "WRONG_TYPE", "one signature or one for each person")
@@ -357,20 +364,21 @@ def join_sum(left: tuple[int, bytes], right: tuple[int, bytes]) -> tuple[int, by
     return left[0] + right[0], sha256(b"\x03", pack(left), pack(right))
 
 
-class Tree:
+class Tree(Generic[Node]):
     """Root of a growing RFC 9162 tree: one node for each full subtree, the largest first."""
 
-    def __init__(self, join, empty) -> None:
-        self.join, self.empty, self.size, self.nodes = join, empty, 0, []
+    def __init__(self, join: Callable[[Node, Node], Node], empty: Node) -> None:
+        self.join, self.empty, self.size = join, empty, 0
+        self.nodes: list[Node] = []
 
-    def push(self, node) -> None:
+    def push(self, node: Node) -> None:
         self.nodes.append(node)
         self.size += 1
         for _ in range((self.size & -self.size).bit_length() - 1):
             right = self.nodes.pop()
             self.nodes[-1] = self.join(self.nodes[-1], right)
 
-    def root(self):
+    def root(self) -> Node:
         if not self.nodes:
             return self.empty
         *others, root = self.nodes
@@ -379,7 +387,7 @@ class Tree:
         return root
 
 
-def root_of_path(join, node, index: int, size: int, path: list):
+def root_of_path(join: Callable[[Node, Node], Node], node: Node, index: int, size: int, path: list[Node]) -> Node:
     """The root that an inclusion path claims (RFC 9162 section 2.1.3.2)."""
     need(0 <= index < size, "PROOF_INVALID", "index outside the tree")
     fn, sn = index, size - 1
@@ -443,7 +451,7 @@ def is_note_signed(text: str, name: str, raw: bytes, cose_key: bytes, kind: int)
 # -- what was handed in ------------------------------------------------------------------------------
 
 
-def lists() -> defaultdict:
+def lists() -> defaultdict[Any, list[Any]]:
     return defaultdict(list)
 
 
@@ -456,21 +464,21 @@ class Book:
     at: int | None = None
     complete: bool = False
     environment: str = ""
-    entries: dict[bytes, dict[str, dict]] = field(default_factory=lambda: defaultdict(dict))
+    entries: dict[bytes, dict[str, dict[int, Any]]] = field(default_factory=lambda: defaultdict(dict))
     owners: dict[bytes, bytes] = field(default_factory=dict)
     objects: dict[str, list[Obj]] = field(default_factory=lists)
-    index: dict[tuple, list[Obj]] = field(default_factory=lists)
-    leaves: dict[str, list[tuple[bytes, dict]]] = field(default_factory=lists)
-    leaf_index: dict[tuple, list[dict]] = field(default_factory=lists)
+    index: dict[tuple[str, str, object], list[Obj]] = field(default_factory=lists)
+    leaves: dict[str, list[tuple[bytes, dict[int, Any]]]] = field(default_factory=lists)
+    leaf_index: dict[tuple[Any, ...], list[dict[int, Any]]] = field(default_factory=lists)
     marks: dict[str, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
-    others: dict[str, list[dict]] = field(default_factory=lists)
+    others: dict[str, list[dict[str, Any]]] = field(default_factory=lists)
     good: dict[bytes, Obj] = field(default_factory=dict)
-    verified: Counter = field(default_factory=Counter)
-    failures: list[dict] = field(default_factory=list)
+    verified: Counter[str] = field(default_factory=Counter)
+    failures: list[dict[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @contextmanager
-    def judging(self, what: object, counts: str = ""):
+    def judging(self, what: object, counts: str = "") -> Iterator[None]:
         """Whatever is wrong inside is noted against this thing; nothing wrong counts as one verified."""
         try:
             yield
@@ -499,21 +507,21 @@ class Book:
     def named(self, kind: str, hashed: bytes) -> list[Obj]:
         return self.find(kind, "signed", hashed) or self.find(kind, "bytes", hashed)
 
-    def add_leaf(self, system: str, body: dict) -> None:
+    def add_leaf(self, system: str, body: dict[int, Any]) -> None:
         self.leaf_index[system, "object", body[4]].append(body)
         self.leaf_index[system, "event", body[3], body[5]].append(body)
         self.leaf_index[system, "place", body[1]].append(body)
 
-    def leaves_of(self, system: str, *hashes: bytes) -> list[dict]:
+    def leaves_of(self, system: str, *hashes: bytes) -> list[dict[int, Any]]:
         """The known leaves (all of a log, or those with an inclusion proof) that name one of these hashes."""
         return [leaf for h in hashes for leaf in self.leaf_index.get((system, "object", h), [])]
 
-    def leaves_after(self, system: str, event: str, previous: bytes) -> list[dict]:
+    def leaves_after(self, system: str, event: str, previous: bytes) -> list[dict[int, Any]]:
         """The known leaves of this event whose previous step is this hash."""
         return self.leaf_index.get((system, "event", event, previous), [])
 
 
-def load(book: Book, path: str, wanted) -> None:
+def load(book: Book, path: str, wanted: Callable[[str], bool]) -> None:
     """Read a file into the book; OSError is the caller's. wanted: which kinds to take."""
     raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     if raw.lstrip()[:1] != b"{":
@@ -535,11 +543,11 @@ def load(book: Book, path: str, wanted) -> None:
                 add_record(book, kind, data, record)
 
 
-def add_record(book: Book, kind: str, data: bytes, record: dict) -> None:
+def add_record(book: Book, kind: str, data: bytes, record: dict[str, Any]) -> None:
     if kind in KINDS:
         book.add(parse(data, kind))
     elif kind == "leaf":
-        system = record.get("system")
+        system = record.get("system", "")
         need(RULES["s"](system), "BUNDLE_MALFORMED", "system")
         book.leaves[system].append((data, check_fields(decode(data), LEAF)))
         book.add_leaf(system, book.leaves[system][-1][1])
@@ -601,14 +609,16 @@ def key_for(book: Book, obj: Obj, kid: bytes) -> bytes:
         return book.roots[kid]
     need(kid in book.entries, "UNKNOWN_KEY", kid.hex())
     entry = next((e for role, e in book.entries[kid].items() if role in roles), None)
-    need(entry, "KEY_ROLE", f"{kid.hex()} is {', '.join(book.entries[kid])}")
+    if entry is None:
+        raise Wrong("KEY_ROLE", f"{kid.hex()} is {', '.join(book.entries[kid])}")
     need(entry[5] <= obj.claims[6] < entry[6], "KEY_NOT_ACTIVE", f"at {obj.claims[6]}")
     need(book.at is None or book.at <= entry[7], "KEY_NOT_ACTIVE", "verify_until has passed")
     need(obj.kind == "policy" or obj.claims[1] == entry[4], "ISSUER_MISMATCH", f"the key is {entry[4]}'s")
     if entry[8] == 3:  # ISSUANCE-12.2: only what was logged before counts, whatever the object says
         found = book.leaves_of(entry[4], *obj.hashes)
         need(any(leaf[1] < entry.get(9, 0) for leaf in found), "KEY_REVOKED", kid.hex())
-    return entry[2]
+    key: bytes = entry[2]
+    return key
 
 
 def check_object(book: Book, obj: Obj) -> None:
@@ -816,7 +826,7 @@ def check_log(book: Book, system: str) -> dict[int, bytes]:
     return roots
 
 
-def proof_fields(record: dict, *numbers: str) -> tuple:
+def proof_fields(record: dict[str, Any], *numbers: str) -> tuple[Any, ...]:
     try:
         found = [record[name] for name in numbers]
         need(all(map(is_uint, found)) and RULES["s"](record["system"]), "BUNDLE_MALFORMED", "proof")
@@ -843,9 +853,10 @@ def check_log_proofs(book: Book) -> None:
     for record in book.others["consistency"]:
         with book.judging("consistency", "consistency"):
             system, old, new, path = proof_fields(record, "from", "to")
-            ends = book.marks[system].get(old), book.marks[system].get(new)
-            need(None not in ends, "PROOF_INVALID", "a checkpoint is missing")
-            check_consistency(old, new, *ends, path)
+            before, after = book.marks[system].get(old), book.marks[system].get(new)
+            if before is None or after is None:
+                raise Wrong("PROOF_INVALID", "a checkpoint is missing")
+            check_consistency(old, new, before, after, path)
 
 
 EVENTS = {"bit": ("use", 9), "tomb": ("tombstone", 3), "redeem": ("redeem", 4)}
@@ -880,7 +891,7 @@ def check_links(book: Book) -> None:
 
     Spec: ISSUANCE-5.4.3, 6.5.20, 13.2.9, 14.15, 20.9.
     """
-    seen: dict[tuple, set] = defaultdict(set)
+    seen: dict[tuple[str, str, bytes], set[tuple[bytes, bytes]]] = defaultdict(set)
     for obj in (o for kind in ("bit", "tomb") for o in book.objects[kind]):
         seen["CREDENTIAL_CONFLICT", "credential", obj.body[1]].add(obj.hashes)
     for cred in book.objects["credential"]:
@@ -908,7 +919,7 @@ def check_links(book: Book) -> None:
 # -- supply ------------------------------------------------------------------------------------------
 
 
-def leaf_value(book: Book, system: str, leaf: dict) -> tuple[str, str, int] | None:
+def leaf_value(book: Book, system: str, leaf: dict[int, Any]) -> tuple[str, str, int] | None:
     """(currency, issuer, amount) that a leaf counts, or None for an event that counts nothing."""
     if leaf[3] not in ("use", "redeem", "cancel"):
         return None
@@ -921,7 +932,7 @@ def leaf_value(book: Book, system: str, leaf: dict) -> tuple[str, str, int] | No
     need(kind == "cancel" or obj.claims[1] == system, "SUPPLY_SUM", f"leaf {leaf[1]}: of another system")
     if kind == "redeem":
         asked = book.named("redreq", leaf[5])
-        issuer = (asked or found)[0].claims.get(3)
+        issuer = (asked or found)[0].claims.get(3, "")
         same = not asked or (asked[0].body[1], asked[0].body[2]) == (obj.body[2], obj.body[3])
         need(issuer and same, "SUPPLY_SUM", f"leaf {leaf[1]}: whose redemption, or another amount than asked")
         return obj.body[2], issuer, obj.body[3]
@@ -932,7 +943,7 @@ def leaf_value(book: Book, system: str, leaf: dict) -> tuple[str, str, int] | No
     return obj.body[3], obj.claims.get(3, ""), obj.body[4]
 
 
-def plain(figures: dict) -> dict:
+def plain(figures: dict[str, Any]) -> dict[str, Any]:
     """Figures without rows of nothing, so that a zero row and no row are the same."""
     rows = {c: (i, r, {s: tuple(p) for s, p in x.items() if any(p)}) for c, (i, r, x) in figures.items()}
     return {c: row for c, row in rows.items() if any(row)}
@@ -965,7 +976,7 @@ def check_supply(book: Book, system: str, roots: dict[int, bytes]) -> None:
             raise Wrong("LOG_TRUNCATED", f"speaks of {statement.body[1]} leaves")
 
 
-def sum_proof_fields(record: dict) -> tuple:
+def sum_proof_fields(record: dict[str, Any]) -> tuple[Any, ...]:
     try:
         system, size, index, count = (record[k] for k in ("system", "size", "index", "count"))
         path = [(int(total), bytes.fromhex(h)) for total, h in record["path"]]
@@ -979,7 +990,7 @@ def sum_proof_fields(record: dict) -> tuple:
     return system, size, index, count, amount, side, path, other
 
 
-def check_sum_proof(book: Book, record: dict) -> None:
+def check_sum_proof(book: Book, record: dict[str, Any]) -> None:
     """A holder's proof that his bit or redemption is counted in a statement. Spec: ISSUANCE-15.4.2."""
     system, size, index, count, amount, side, path, other = sum_proof_fields(record)
     leaf = check_fields(decode(record["data"]), LEAF)
@@ -1048,7 +1059,7 @@ def report(book: Book, as_json: bool) -> int:
         answer = {"ok": status == OK, "verified": counts, "failures": book.failures, "notes": book.notes}
         print(json.dumps(answer, indent=1))
         return status
-    shown: Counter = Counter()
+    shown: Counter[str] = Counter()
     for failure in book.failures:
         shown[failure["code"]] += 1
         if shown[failure["code"]] <= SHOWN_MAX:
