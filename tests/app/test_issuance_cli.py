@@ -120,6 +120,8 @@ LINES = [
     ("issuance policy propose", "request.usage", 2),
     ("issuance policy propose --limit weekly=5", "request.usage", 2),
     ("issuance policy propose --limit daily=x", "amount.malformed", 2),
+    ("issuance policy propose --raise daily", "request.usage", 2),
+    ("issuance policy propose --lower daily=0", "issuance.policy_refused", 3),
     ("issuance policy diff words", "codec.malformed", 2),
     ("issuance policy sign noise --as mina", "codec.malformed", 2),
     ("issuance policy apply missing", "request.usage", 2),

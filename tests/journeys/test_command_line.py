@@ -104,7 +104,10 @@ def test_keys_rotate_without_a_restart(bank: Deployment, role: str, more: tuple[
 
 
 def test_a_policy_is_proposed_signed_and_applied(bank: Deployment) -> None:
-    # SPEC ISSUANCE-1.3.1, ISSUANCE-5.1.3
+    # SPEC ISSUANCE-1.3.1, ISSUANCE-5.1.3, ISSUANCE-5.1.4
+    for act, then in (("--raise", 1_050_000), ("--lower", 950_000)):
+        drafted = done(bank.typed("issuance", "policy", "propose", act, "daily=500", "--dry-run", "--json")).json
+        assert {"field": "limits[daily].cap", "now": 1_000_000, "then": then} in drafted["changes"]
     done(bank.typed("issuance", "policy", "propose", "--limit", "daily=12000", "--out", "next"))
     assert bank.typed("issuance", "policy", "apply", "next").code == 2
     done(bank.typed("issuance", "policy", "sign", "next", "--as", "mina", "--out", "next.1"))

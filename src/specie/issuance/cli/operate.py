@@ -141,7 +141,9 @@ def resume(
 @policy.command("propose")
 def propose(
     context: typer.Context,
-    limit: Annotated[list[str] | None, typer.Option(help="NAME=CAP, again for each limit.")] = None,
+    limit: Annotated[list[str] | None, typer.Option(help="NAME=CAP: set a cap; again for each limit.")] = None,
+    raised: Annotated[list[str] | None, typer.Option("--raise", help="NAME=BY: raise a cap by so much.")] = None,
+    lowered: Annotated[list[str] | None, typer.Option("--lower", help="NAME=BY: lower a cap by so much.")] = None,
     automatic_max: Annotated[str | None, typer.Option(help="Up to this no officer is needed.")] = None,
     one_officer_max: Annotated[str | None, typer.Option(help="Up to this one officer is needed.")] = None,
     request_max: Annotated[str | None, typer.Option(help="The largest request.")] = None,
@@ -152,16 +154,18 @@ def propose(
 ) -> None:
     """Write the next policy with these changes, unsigned.
 
-    Examples: specie issuance policy propose --limit daily=20000 --out next.proposed
+    Examples: specie issuance policy propose --limit daily=20000 --out next.proposed ·
+    specie issuance policy propose --raise daily=500
     """
     terminal: Terminal = context.obj
-    pairs = []
-    for text in limit or ():
-        name, equals, cap = text.partition("=")
-        if not equals:
-            raise Wrong(f"--limit {text}: NAME=CAP is meant")
-        pairs.append((name, cap))
-    changes = policies.Changes(tuple(pairs), automatic_max, one_officer_max, request_max, disclose, delay, currency)
+    acts = []
+    for act, option, texts in (("set", "limit", limit), ("raise", "raise", raised), ("lower", "lower", lowered)):
+        for text in texts or ():
+            name, equals, figure = text.partition("=")
+            if not equals:
+                raise Wrong(f"--{option} {text}: NAME=AMOUNT is meant")
+            acts.append((act, name, figure))
+    changes = policies.Changes(tuple(acts), automatic_max, one_officer_max, request_max, disclose, delay, currency)
     if changes == policies.Changes(currency=currency):
         raise Wrong("nothing to change was named")
     at_work(terminal, lambda office: policies.propose_changes(office, terminal, changes, out))

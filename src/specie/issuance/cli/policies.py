@@ -18,6 +18,7 @@ from specie.issuance.messages.policy import Kind, Policy
 from specie.issuance.messages.view import plain
 from specie.issuance.messages.wire import Body
 from specie.issuance.protocol.policy import POLICY_BYTES_MAX, check_contents, policy_hash
+from specie.issuance.wallet.drafting import lower_cap, raise_cap, set_cap
 from specie.issuance.wallet.hand import add_signatures
 from specie.issuance.wallet.officer import PUBLISHER
 from specie.kernel.errors import Refused
@@ -30,7 +31,7 @@ PROPOSAL = b"specie policy proposal 1\n"
 class Changes:
     """What the next policy says otherwise; amounts as typed."""
 
-    limits: Sequence[tuple[str, str]] = ()
+    limits: Sequence[tuple[str, str, str]] = ()
     automatic_max: str | None = None
     one_officer_max: str | None = None
     request_max: str | None = None
@@ -85,17 +86,20 @@ async def propose_changes(office: Office, terminal: Terminal, changes: Changes, 
     terminal.show({"file": str(path), "version": policy.version, "changes": rows}, "\n".join(text))
 
 
+# SPEC ISSUANCE-5.1.4
+CAP_ACTS = {"set": set_cap, "raise": raise_cap, "lower": lower_cap}
+
+
 def changed(office: Office, current: Policy, changes: Changes) -> Policy:
     """The policy after the current one. Raises Wrong for a limit that is not there, amount refusals."""
     code = changes.currency or office.place.currency
     office.digits(code)
-    limits = list(current.limits)
-    for name, text in changes.limits:
-        places = [place for place, limit in enumerate(limits) if limit.name == name]
-        if not places:
-            raise Wrong(f"there is no limit {name}; there are: {', '.join(limit.name for limit in limits)}")
-        limit = limits[places[0]]
-        limits[places[0]] = replace(limit, cap=cap_of(office, limit.kind, text, limit.currency))
+    draft = current
+    for act, name, text in changes.limits:
+        found = [limit for limit in current.limits if limit.name == name]
+        if not found:
+            raise Wrong(f"there is no limit {name}; there are: {', '.join(limit.name for limit in current.limits)}")
+        draft = CAP_ACTS[act](draft, name, cap_of(office, found[0].kind, text, found[0].currency))
     rule = current.currencies[code]
     tiers = list(current.tiers[code])
     for place, said in ((0, changes.automatic_max), (1, changes.one_officer_max), (-1, changes.request_max)):
@@ -113,7 +117,7 @@ def changed(office: Office, current: Policy, changes: Changes) -> Policy:
         version=current.version + 1,
         previous=policy_hash(office.policy_data),
         effective_from=now_s(office),
-        limits=tuple(limits),
+        limits=draft.limits,
         currencies={**current.currencies, code: rule},
         tiers={**current.tiers, code: tuple(tiers)},
         lifetimes=lifetimes,

@@ -177,5 +177,5 @@ def set_(
     Examples: specie quota set daily 20000 · specie quota set daily 20000 --out more.proposed
     """
     terminal: Terminal = context.obj
-    changes = Changes(limits=((name, amount),))
+    changes = Changes(limits=(("set", name, amount),))
     at_work(terminal, lambda office: propose_changes(office, terminal, changes, out))

@@ -81,7 +81,6 @@ class CentralManagementEngine:
 
     async def _work(self, calls: Sequence[Call]) -> list[Granted | Pending | Exception]:
         desk = self.desk
-        keys = desk.key_set(await desk.current())
         datas = [data for data, _ in calls]
         now_s = desk.now_s()
         # SPEC ISSUANCE-6.0.1
@@ -97,7 +96,6 @@ class CentralManagementEngine:
             ],
         )
         await count_early(desk, "request", "cm:cred", datas, opened)
-        del keys
         places = [index for index, item in enumerate(opened) if not isinstance(item, Denial)]
         decided = await self.writer.submit_many([RequestItem(opened[index]) for index in places])  # type: ignore[arg-type]
         finished = await self.finish(decided)
