@@ -13,20 +13,32 @@ const FILES: [&str; 4] = [
     "rust/py/build.rs",
 ];
 
+/// The names of all Rust sources under a folder, those in its folders included.
+fn collect(root: &Path, folder: &str, names: &mut Vec<String>) -> std::io::Result<()> {
+    println!(
+        "cargo:rerun-if-changed={}",
+        root.join(folder).display()
+    );
+    for entry in std::fs::read_dir(root.join(folder))? {
+        let path: PathBuf = entry?.path();
+        let Some(name) = path.file_name().and_then(|n| n.to_str()) else {
+            continue;
+        };
+        let inner = format!("{folder}/{name}");
+        if path.is_dir() {
+            collect(root, &inner, names)?;
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            names.push(inner);
+        }
+    }
+    Ok(())
+}
+
 fn main() -> std::io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut names: Vec<String> = FILES.iter().map(|name| (*name).to_owned()).collect();
     for folder in FOLDERS {
-        println!("cargo:rerun-if-changed={}", root.join(folder).display());
-        for entry in std::fs::read_dir(root.join(folder))? {
-            let path: PathBuf = entry?.path();
-            if let (Some("rs"), Some(name)) = (
-                path.extension().and_then(|e| e.to_str()),
-                path.file_name().and_then(|n| n.to_str()),
-            ) {
-                names.push(format!("{folder}/{name}"));
-            }
-        }
+        collect(&root, folder, &mut names)?;
     }
     names.sort();
     let mut hasher = Sha256::new();

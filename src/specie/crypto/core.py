@@ -57,7 +57,7 @@ def sha256_many(messages: list[bytes]) -> list[bytes]:
 def _sources(root: Path) -> list[Path]:
     found = [root / name for name in _FILES]
     for folder in _FOLDERS:
-        found.extend((root / folder).glob("*.rs"))
+        found.extend((root / folder).rglob("*.rs"))
     return sorted(found, key=lambda path: path.relative_to(root).as_posix())
 
 
