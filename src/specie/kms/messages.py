@@ -6,8 +6,8 @@ from typing import Literal
 
 from specie.kms.errors import BadUri
 
-PayloadKind = Literal["cose", "ledger-op", "channel", "note", "ring", "raw"]
-"""How the signer reads a payload: the table of KMS section 6.6."""
+PayloadKind = Literal["cose", "ledger-op", "channel", "note", "block", "ring", "raw"]
+"""How the signer reads a payload: the table of KMS section 6.6; `block` (LEDGER 16.2) is chain id, height, app hash."""
 
 Signature = bytes
 

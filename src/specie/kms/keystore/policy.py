@@ -4,11 +4,14 @@ A key's list of kinds names
     dc-bit                  objects of that `typ` (COSE_Sign1, and this key's part of a COSE_Sign)
     note:ORIGIN             checkpoints of that log
     cosign:ORIGIN           a witness's cosignature on checkpoints of that log
+    op:16                   operations of that type on the ledger (frame bytes before the signature)
+    block                   blocks of the embedded ledger (chain id 32, height u64, app hash 32)
     raw                     any 32 bytes, unseen
 """
 
 import re
 from collections.abc import Sequence
+from hashlib import sha512
 
 from specie.crypto import cose, note
 from specie.crypto.errors import NoteMalformed
@@ -19,6 +22,11 @@ RAW_BYTES = 32
 
 _ALGORITHMS = {"ed25519": cose.EDDSA, "es256": cose.ES256}
 _TYP = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_OPERATION = re.compile(r"op:(?:0|[1-9][0-9]{0,2})")
+_FRAME_HEAD = b"PLP1\x01\x00"
+_FRAME_HEAD_BYTES = 52
+"""Magic 4, version 2, type 1, flags 1, chain id 32, expiry height 8, length of the body 4."""
+_BLOCK_BYTES = 72
 _COSIGNATURE = re.compile(r"cosignature/v1\ntime (?:0|[1-9][0-9]{0,18})\n")
 
 
@@ -26,7 +34,11 @@ def check_kinds(kinds: Sequence[str]) -> None:
     """Refuse a list of kinds that does not parse. Raises ValueError."""
     for kind in kinds:
         name = kind.removeprefix("note:").removeprefix("cosign:")
-        if kind != "raw" and (not name or (name == kind and not _TYP.fullmatch(kind))):
+        if (
+            kind not in ("raw", "block")
+            and not _OPERATION.fullmatch(kind)
+            and (not name or (name == kind and not _TYP.fullmatch(kind)))
+        ):
             raise ValueError(f"{kind!r} is not a kind of payload")
 
 
@@ -40,7 +52,7 @@ class Policy:
         self._prefixes: list[bytes] = []
         if algorithm in _ALGORITHMS:
             alg, kid = _ALGORITHMS[algorithm], cose.key_id(public, algorithm)
-            for typ in sorted(kind for kind in allowed if kind != "raw" and ":" not in kind):
+            for typ in sorted(kind for kind in allowed if kind not in ("raw", "block") and ":" not in kind):
                 self._prefixes.append(cose.to_be_signed_prefix(typ, kid, alg))
                 self._prefixes.append(cose.to_be_signed_by_many_prefix(typ, kid, alg))
 
@@ -68,8 +80,22 @@ class Policy:
         elif kind == "raw":
             if "raw" not in self._allowed or len(payload) != RAW_BYTES:
                 raise PolicyDenied(f"{self._name} does not sign this raw payload", index=index)
+        elif kind == "ledger-op":
+            self._check_operation(payload, index)
+        elif kind == "block":
+            if "block" not in self._allowed or len(payload) != _BLOCK_BYTES:
+                raise PolicyDenied(f"{self._name} does not sign blocks", index=index)
         else:
             raise PolicyDenied(f"a key file does not sign payloads of kind {kind}", index=index)
+
+    def _check_operation(self, payload: bytes, index: int) -> None:
+        """The head of a frame of LEDGER 9.5, up to this signature; the rest of the body is the signer's own affair."""
+        if not self._is_ed25519:
+            raise WrongUse("operations of the ledger are signed with Ed25519", index=index)
+        if len(payload) < _FRAME_HEAD_BYTES or payload[:6] != _FRAME_HEAD or payload[7] != 0:
+            raise PolicyDenied("the payload is not an operation of the ledger", index=index)
+        if f"op:{payload[6]}" not in self._allowed:
+            raise PolicyDenied(f"the policy of {self._name} does not name op:{payload[6]}", index=index)
 
     def _check_note(self, payload: bytes, index: int) -> None:
         if not self._is_ed25519:
@@ -83,3 +109,21 @@ class Policy:
         rule = f"cosign:{origin}" if head else f"note:{origin}"
         if rule not in self._allowed:
             raise PolicyDenied(f"the policy of {self._name} does not name {rule}", index=index)
+
+
+def signed_bytes(kind: PayloadKind, payload: bytes) -> bytes:
+    """What the signature of a payload of this kind is over: the table of KMS 6.6."""
+    if kind == "ledger-op":
+        return _framed(b"op/sig", payload)
+    if kind == "block":
+        return _framed(b"block", payload[:32], payload[32:40], payload[40:])
+    return payload
+
+
+# SPEC LEDGER-2.3
+def _framed(tag: bytes, *items: bytes) -> bytes:
+    """Hn of LEDGER 2: 64 bytes of SHA-512 over tag and items, each with its length."""
+    hasher = sha512(b"PL1" + bytes([len(tag)]) + tag)
+    for item in items:
+        hasher.update(len(item).to_bytes(4, "little") + item)
+    return hasher.digest()

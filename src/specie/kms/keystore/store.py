@@ -15,7 +15,7 @@ from specie.crypto.x25519 import X25519Secret
 from specie.kernel.clock import Randomness, SystemRandomness
 from specie.kms.errors import BadUri, NotFound, Unreadable, WrongUse
 from specie.kms.keystore.keyfile import check_folder, check_private, encrypt_key, read_key, write_key
-from specie.kms.keystore.policy import Policy, check_kinds
+from specie.kms.keystore.policy import Policy, check_kinds, signed_bytes
 from specie.kms.keystore.requests import RequestMemory
 from specie.kms.messages import KEY_ID_PATTERN, KeyUri, PayloadKind, PublicKey, Signature
 
@@ -135,7 +135,7 @@ class FileKeystore:
             raise WrongUse(f"a key of {opened.public.algorithm} does not sign")
         opened.policy.check(items)
         opened.requests.admit(items)
-        signer, payloads = opened.secret, [payload for _, payload, _ in items]
+        signer, payloads = opened.secret, [signed_bytes(kind, payload) for kind, payload, _ in items]
         if isinstance(signer, SigningKey):
             batch = signer
             return await self._run(lambda: batch.sign_many(payloads), len(items))
