@@ -30,7 +30,7 @@ import uvloop
 
 from specie.app.books import audit_books, open_shelves
 from specie.app.build import TIMEOUT_S
-from specie.app.config.model import SYSTEMS, Config
+from specie.app.config.model import LEDGER_ROLES, SECTIONS, SYSTEMS, Config
 from specie.app.founding import People, default_terms, found
 from specie.app.http.client import ServiceClient
 from specie.app.tls import TlsFiles, client_context
@@ -80,14 +80,25 @@ def free_port() -> int:
             return port
 
 
-def make_config(folder: Path, databases: Mapping[str, str] | None = None, *, tls: bool = True) -> Config:
+def make_config(
+    folder: Path, databases: Mapping[str, str] | None = None, *, tls: bool = True, registry: str = "offline"
+) -> Config:
     """A configuration with free ports. databases: role to URL; the others get SQLite below the folder."""
-    systems: dict[str, Any] = {}
-    for role, name in SYSTEMS.items():
-        systems[name] = {"listen_port": free_port(), "tls": tls, "database": (databases or {}).get(role, "")}
-    config = Config.model_validate({"data_dir": folder, "issuance": systems, "gateway": {"listen_port": free_port()}})
-    ports = [config.gateway.listen_port, *(config.system(role).listen_port for role in ROLES)]
-    return config if len(set(ports)) == len(ports) else make_config(folder, databases, tls=tls)
+
+    def system(role: str) -> dict[str, Any]:
+        return {"listen_port": free_port(), "tls": tls, "database": (databases or {}).get(role, "")}
+
+    config = Config.model_validate(
+        {
+            "data_dir": folder,
+            "currency": {"registry": registry},
+            "issuance": {name: system(role) for role, name in SYSTEMS.items()},
+            "ledger": {name: system(role) for role, name in LEDGER_ROLES.items()},
+            "gateway": {"listen_port": free_port()},
+        }
+    )
+    ports = [config.gateway.listen_port, *(config.system(role).listen_port for role in (*SYSTEMS, *LEDGER_ROLES))]
+    return config if len(set(ports)) == len(ports) else make_config(folder, databases, tls=tls, registry=registry)
 
 
 def wide_terms(config: Config) -> Terms:
@@ -258,9 +269,11 @@ def environment_of(config: Config) -> dict[str, str]:
     kept["PYTHONPATH"] = str(ROOT / "src")
     kept["SPECIE_DATA_DIR"] = str(config.data_dir)
     kept["SPECIE_LOG_LEVEL"] = "warning"
-    for name in SYSTEMS.values():
-        section = getattr(config.issuance, name)
-        prefix = f"SPECIE_ISSUANCE__{name.upper()}__"
+    kept["SPECIE_CURRENCY__REGISTRY"] = config.currency.registry
+    for role in (*SYSTEMS, *LEDGER_ROLES):
+        name, part = SECTIONS[role], "LEDGER" if role in LEDGER_ROLES else "ISSUANCE"
+        section = getattr(config.section_of(role), name)
+        prefix = f"SPECIE_{part}__{name.upper()}__"
         kept[prefix + "LISTEN_PORT"] = str(section.listen_port)
         kept[prefix + "TLS"] = str(section.tls).lower()
         if section.database:
@@ -322,9 +335,10 @@ async def make_deployment(
     tls: bool = True,
     terms: Callable[[Config], Terms] = wide_terms,
     together: bool = False,
+    registry: str = "offline",
 ) -> Deployment:
     """Found a deployment in a folder; nothing runs yet. together: all in one process."""
-    config = make_config(folder, databases, tls=tls)
+    config = make_config(folder, databases, tls=tls, registry=registry)
     clock, randomness = SystemClock(), SystemRandomness()
     await found(config, clock, randomness, terms(config))
     services = Together(config) if together else Services(config)

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-CODE = ("src", "rust", "deploy", "web", "tools/specie_verify.py")
+CODE = ("src", "rust", "deploy", "web", "tools/specie_verify.py", "tools/ledger_verify.py")
 TESTS = ("tests", "benches", "rust/core/tests", "rust/core/benches", "rust/core/fuzz")
 SUFFIXES = {".py", ".pyi", ".rs", ".sql", ".ts", ".svelte", ".html", ".yaml", ".toml", ".sh"}
 SKIPPED_FOLDERS = {"target", "node_modules", "__pycache__"}

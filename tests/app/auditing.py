@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from specie.app.build import Built, build_all
-from specie.app.config.model import Config
+from specie.app.config.model import Config, Currency
 from specie.app.founding import People, found
 from specie.issuance.api import IssueView, Order
 from specie.issuance.engine.central_management import CentralManagementEngine
@@ -29,14 +29,14 @@ TABLES_GUARDED = ("log", "entry")
 
 async def found_in(folder: Path) -> None:
     """Keys, certificates, manifest and policy; made once and copied, since each key file costs a scrypt."""
-    await found(Config(data_dir=folder), SystemClock(), SystemRandomness())
+    await found(Config(data_dir=folder, currency=Currency(registry="offline")), SystemClock(), SystemRandomness())
 
 
 def config_in(folder: Path, founded: Path, **sections: Any) -> Config:
     """A configuration over a copy of a founded deployment."""
     if not folder.exists():
         shutil.copytree(founded, folder)
-    return Config.model_validate({"data_dir": folder, **sections})
+    return Config.model_validate({"data_dir": folder, "currency": {"registry": "offline"}, **sections})
 
 
 @dataclass(slots=True)

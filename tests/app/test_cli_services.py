@@ -97,13 +97,18 @@ def test_a_remote_refusal_shows_its_trace(cli: Cli, service: str) -> None:
 def test_status_asks_every_service(cli: Cli, service: str) -> None:
     for name, url in (("quota_control", service), ("central_management", service)):
         cli("config", "set", f"issuance.{name}.url", url)
-    cli("config", "set", "issuance.issuance_system.url", "http://127.0.0.1:1")
+    for name in ("issuance.issuance_system", "ledger.verification_node", "ledger.trusted_node", "auditor"):
+        cli("config", "set", f"{name}.url", "http://127.0.0.1:1")
+    cli("config", "set", "gateway.listen_port", "1")
     heard = cli("status", "--json")
     assert heard.code == 7
     assert {row["part"]: row["state"] for row in heard.json} == {
         "central-management": "ok",
         "quota-control": "ok",
         "issuance": "down",
+        "verification-node": "down",
+        "trusted-node": "down",
+        "auditor": "down",
     }
 
 

@@ -10,8 +10,10 @@ import typer
 
 from specie.app.cli.exits import Exit
 from specie.app.cli.terminal import Terminal
-from specie.app.config.model import SYSTEMS
+from specie.app.config.model import LEDGER_ROLES, SERVED
 from specie.app.http.client import InDoubt, ServiceClient
+from specie.app.http.wire import Reply
+from specie.app.tls import TlsFiles
 from specie.kernel.errors import Refused, Unavailable
 
 TIMEOUT_S = 2.0
@@ -33,7 +35,37 @@ def show_status(context: typer.Context) -> None:
 
 
 async def _ask_all(terminal: Terminal) -> list[dict[str, Any]]:
-    return list(await asyncio.gather(*(_ask(terminal, role) for role in SYSTEMS)))
+    """All roles behind the one door of `specie up`, if it is open; else each service at its own."""
+    together = await _ask_together(terminal)
+    if together:
+        return together
+    config = terminal.config
+    roles = [role for role in SERVED if config.has_ledger or role not in LEDGER_ROLES]
+    return list(await asyncio.gather(*(_ask(terminal, role) for role in roles)))
+
+
+async def _ask_together(terminal: Terminal) -> list[dict[str, Any]]:
+    """A row for each role of one process; none where no such process answers."""
+    gateway = terminal.config.gateway
+    url = terminal.flags.url or f"http://{gateway.listen_host}:{gateway.listen_port}"
+    try:
+        reply = await _readyz(terminal, url)
+        checks = msgspec.json.decode(reply.body)["checks"]
+    except (Refused, Unavailable, msgspec.DecodeError, KeyError, TypeError):
+        return []
+    parts: dict[str, dict[str, Any]] = {}
+    for name, value in checks.items():
+        role, _, check = name.partition(".")
+        parts.setdefault(role, {})[check] = value
+    return [{"part": role, "url": url} | _judged(found) for role, found in parts.items()]
+
+
+async def _readyz(terminal: Terminal, url: str, tls: TlsFiles | None = None, server_id: str | None = None) -> Reply:
+    client = ServiceClient(url, tls=tls, server_id=server_id, timeout_s=terminal.flags.timeout_s or TIMEOUT_S)
+    try:
+        return await client.exchange("GET", "/readyz", media_type="")
+    finally:
+        await client.close()
 
 
 async def _ask(terminal: Terminal, role: str) -> dict[str, Any]:
@@ -41,14 +73,7 @@ async def _ask(terminal: Terminal, role: str) -> dict[str, Any]:
     row: dict[str, Any] = {"part": role, "url": system.url}
     try:
         tls = system.tls if system.url.startswith("https") else None
-        client = ServiceClient(
-            system.url,
-            tls=tls,
-            server_id=system.id if tls else None,
-            timeout_s=terminal.flags.timeout_s or TIMEOUT_S,
-        )
-        reply = await client.exchange("GET", "/readyz", media_type="")
-        await client.close()
+        reply = await _readyz(terminal, system.url, tls, system.id if tls else None)
     except Refused as error:
         return row | {"state": "refused", "detail": str(error)}
     except Unavailable as error:
@@ -63,6 +88,10 @@ def _judge(status_code: int, body: bytes) -> dict[str, Any]:
         checks = dict(answer["checks"])
     except (msgspec.DecodeError, KeyError, TypeError, ValueError):
         return {"state": "strange", "detail": f"answered {status_code} without its checks"}
+    return _judged(checks)
+
+
+def _judged(checks: dict[str, Any]) -> dict[str, Any]:
     bad = {name: value for name, value in checks.items() if value is not True}
     said = ", ".join(name if value is False else f"{name}: {value}" for name, value in bad.items())
     return {"state": "ok" if not bad else "not ready", "detail": said or ", ".join(checks), "checks": checks}

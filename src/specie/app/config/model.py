@@ -35,6 +35,10 @@ class Currency(Section):
     digits: Annotated[int, Field(ge=0, le=8)] = Field(
         default=2, description="Digits after the decimal point: 2 means that 100 minor units are 1.00."
     )
+    registry: Literal["ledger", "offline"] = Field(
+        default="ledger",
+        description="Where issued units go: onto the private ledger, or nowhere (verified off line); fixed at founding.",
+    )
 
 
 class System(Section):
@@ -122,6 +126,34 @@ class Issuance(Section):
         return keys
 
 
+class VerificationNode(System):
+    """Checks every transaction, makes blocks, and keeps the ledger."""
+
+    id: SystemId = Field(default="vn-1", description="Name of the system in messages and certificates.")
+    listen_port: Port = Field(default=8795, description="Port that it listens on; 0 lets the system choose.")
+    archive: bool = Field(default=False, description="Keep all range proofs for ever.")
+    block_interval_ms: Annotated[int, Field(ge=10, le=60_000)] = Field(
+        default=200, description="A block is cut when so much time has passed with a transaction waiting."
+    )
+
+
+class TrustedNode(System):
+    """Serves rings to wallets, and scans for those that ask for it; inside an enclave, simulated here."""
+
+    id: SystemId = Field(default="tn-1", description="Name of the system in messages and certificates.")
+    listen_port: Port = Field(default=8796, description="Port that it listens on; 0 lets the system choose.")
+
+
+class Ledger(Section):
+    """The private ledger: one verification node (embedded), and trusted nodes for thin clients."""
+
+    verification_node: VerificationNode = Field(default_factory=VerificationNode)
+    trusted_node: TrustedNode = Field(default_factory=TrustedNode)
+    institution: SystemId = Field(
+        default="bank-1", description="The institution of this deployment that burns value and redeems it."
+    )
+
+
 class Gateway(Section):
     """The public door."""
 
@@ -151,6 +183,7 @@ class Config(Section):
     log_level: LogLevel = Field(default="info", description="Least severe log record that is written.")
     currency: Currency = Field(default_factory=Currency)
     issuance: Issuance = Field(default_factory=Issuance)
+    ledger: Ledger = Field(default_factory=Ledger)
     auditor: Auditor = Field(default_factory=Auditor)
     gateway: Gateway = Field(default_factory=Gateway)
     telemetry: Telemetry = Field(default_factory=Telemetry)
@@ -162,7 +195,7 @@ class Config(Section):
 
     def system(self, role: str) -> SystemSettings:
         """A role's settings with every path filled in. Raises KeyError for a role that is no system."""
-        section: System = self.auditor if role == AUDITOR else getattr(self.issuance, SYSTEMS[role])
+        section: System = getattr(self.section_of(role), SECTIONS[role])
         home = self.data_dir / role
         tls = TlsFiles(
             section.certificate or home / "tls" / "tls.pem",
@@ -183,6 +216,17 @@ class Config(Section):
             tls=tls if section.tls else None,
         )
 
+    def section_of(self, role: str) -> Section:
+        """The section that holds a role's own. Raises KeyError for a role that is no system."""
+        if role == AUDITOR:
+            return self
+        return self.ledger if role in LEDGER_ROLES else self.issuance
+
+    @property
+    def has_ledger(self) -> bool:
+        """The currency's units are minted onto the ledger."""
+        return self.currency.registry == "ledger"
+
     @property
     def root_keys(self) -> tuple[bytes, ...]:
         """The pinned root keys, 32 bytes each."""
@@ -197,7 +241,10 @@ SYSTEMS = {
 """The systems of issuance: roles of ``specie serve`` to sections of the configuration."""
 
 AUDITOR = "auditor"
-SERVED = (*SYSTEMS, AUDITOR)
+VERIFICATION_NODE, TRUSTED_NODE = "verification-node", "trusted-node"
+LEDGER_ROLES = {VERIFICATION_NODE: "verification_node", TRUSTED_NODE: "trusted_node"}
+SECTIONS = {**SYSTEMS, **LEDGER_ROLES, AUDITOR: "auditor"}
+SERVED = (*SYSTEMS, *LEDGER_ROLES, AUDITOR)
 """Every role that ``specie serve`` runs."""
 
 

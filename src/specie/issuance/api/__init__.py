@@ -23,13 +23,14 @@ from specie.issuance.api.answers import (
     Traced,
     Verdict,
 )
-from specie.issuance.api.ports import Anchor, Registration, Registry
+from specie.issuance.api.ports import Anchor, Booked, Registration, Registry, RegistryBooks
 from specie.issuance.api.systems import CentralManagement, IssuanceSystem, Log, QuotaControl, Rules
 from specie.issuance.messages.parcel import Parcel
 
 __all__ = [
     "Anchor",
     "Bit",
+    "Booked",
     "BucketFigures",
     "CentralManagement",
     "Closed",
@@ -48,6 +49,7 @@ __all__ = [
     "Refusal",
     "Registration",
     "Registry",
+    "RegistryBooks",
     "Report",
     "Rules",
     "Solvency",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 
@@ -43,6 +44,32 @@ class Registry(Protocol):
 
     async def supply(self, currency: str) -> int:
         """The registry's own figure in I6, in minor units."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryBooks:
+    """What a registry's own data say, item by item, in minor units: the terms of DESIGN section 3 that it knows."""
+
+    hidden: int
+    """H: value of all unspent outputs."""
+    escrowed: int
+    """E: open escrows."""
+    registered: Mapping[bytes, int]
+    """Unit root to the amount that was taken in."""
+    pending: Mapping[bytes, int] = field(default_factory=dict)
+    """T2: burns that are neither paid nor refunded, by reference."""
+    to_accounts: Mapping[bytes, int] = field(default_factory=dict)
+    """Burns that were paid to a bank account, by reference; T3 where the bank has not booked them."""
+    redeemed: Mapping[bytes, int] = field(default_factory=dict)
+    """Burns that were recorded as redeemed, by reference; T4 where quota control has not seen them."""
+
+
+@runtime_checkable
+class Booked(Protocol):
+    """A registry whose data an audit can read item by item."""
+
+    async def books(self, currency: str) -> RegistryBooks:
+        """Raises Unavailable where its data are not at hand, and whatever is wrong with them."""
 
 
 # SPEC ISSUANCE-13.4.5

@@ -1,15 +1,15 @@
 """The terms of the supply equation (S) of DESIGN section 3, item by item, from signed words.
 
-In this release no room holds outputs, coins or escrows: R, C, E and T2 to T7 are zero. H and D are the figures that
-on-line registries state of themselves (form (S'): the ledger's hidden and escrowed outputs, the banks' account money);
-without such a registry they are zero too.
+H, E and T1 to T4 are read item by item from the ledger's blocks where those are at hand, else H is the figure that the
+ledger states of itself (form (S'): hidden and escrowed outputs). D is what banks state. No room holds coins yet, and no
+bank has a reserve: R, C and T5 to T7 are zero.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from specie.issuance.api import Registry
+from specie.issuance.api import Booked, Registry, RegistryBooks
 from specie.issuance.engine.audit.counting import Counting
 from specie.issuance.engine.audit.issuance_system import Made, Making
 from specie.issuance.engine.audit.report import TERMS, left, right
@@ -35,13 +35,43 @@ async def terms_of(
         terms["issued"] = counting.amounts("use", code)
         terms["redeemed"] = counting.amounts("redeem", code)
         terms["cancelled"] = counting.amounts("cancel", code)
-        terms["H"] = await stated([rule.token_registry], code, registries)
+        booked = await books_of(registries.get(rule.token_registry), code)
+        if booked is None:
+            terms["H"] = await stated([rule.token_registry], code, registries)
+        else:
+            terms.update(ledger_terms(booked, counting, code))
         terms["D"] = await stated(rule.banks, code, registries)
         terms["U"] = unredeemed(counting, makings, code, rule)
-        terms["T1"] = await on_their_way(counting, makings, registries, policy, code)
+        terms["T1"] = await on_their_way(counting, makings, registries, policy, code, booked)
         terms["T"] = sum(terms[f"T{number}"] for number in range(1, 8))
         answer[code] = terms
     return answer
+
+
+async def books_of(registry: Registry | None, code: str) -> RegistryBooks | None:
+    """The registry's data, where an audit can read them."""
+    if not isinstance(registry, Booked):
+        return None
+    try:
+        return await registry.books(code)
+    except Unavailable:
+        return None
+
+
+def ledger_terms(booked: RegistryBooks, counting: Counting, code: str) -> Terms:
+    """H, E, T2, T3 and T4 from the ledger's items and quota control's set of redeemed references."""
+    seen = {serial: each.amount for each in counting.returns if each.currency == code for serial in each.serials}
+    paid = booked.redeemed
+    waiting = sum(amount for reference, amount in paid.items() if reference not in seen)
+    early = sum(amount for reference, amount in booked.pending.items() if reference in seen)
+    return {
+        "H": booked.hidden,
+        "E": booked.escrowed,
+        "T2": sum(booked.pending.values()),
+        # no bank keeps books yet, so nothing that went to accounts has been booked
+        "T3": sum(booked.to_accounts.values()),
+        "T4": waiting - early,
+    }
 
 
 async def stated(names: Iterable[str], code: str, registries: Mapping[str, Registry]) -> int:
@@ -73,6 +103,7 @@ async def on_their_way(
     registries: Mapping[str, Registry],
     policy: Policy,
     code: str,
+    booked: RegistryBooks | None = None,
 ) -> int:
     """T1: control bits counted whose value has not arrived; one that shows only its arrival counts with a minus."""
     made = {each.row.credential: each for each in all_made(makings) if each.units}
@@ -80,10 +111,17 @@ async def on_their_way(
     for cti, use in counting.uses.items():
         if use.currency == code and use.row.state != UseState.CANCELLED:
             name = registry_name(policy, use.row)
-            if not await has_arrived(use.row, name, registries.get(name), made.get(cti)):
+            if booked is not None and use.row.model == Model.TOKEN:
+                arrived = use.row.unit_root in booked.registered
+            else:
+                arrived = await has_arrived(use.row, name, registries.get(name), made.get(cti))
+            if not arrived:
                 total += use.amount
+    if booked is not None:
+        known = {use.row.unit_root for use in counting.uses.values()}
+        total -= sum(amount for root, amount in booked.registered.items() if root not in known)
     for cid, each in made.items():
-        if cid in counting.uses or each.row.currency != code:
+        if cid in counting.uses or booked is not None or each.row.currency != code:
             continue
         if policy.currencies[code].token_registry == OFFLINE or each.row.receipt is not None:
             total -= each.value
