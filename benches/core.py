@@ -19,8 +19,8 @@ from typing import Any
 
 from harness import Result, at_least, figure, main
 
-from specie.app.build import Part, apply_founding
 from specie.app.config.model import Config
+from specie.app.part import Part, apply_founding
 from specie.app.process import tune
 from specie.app.telemetry import new_registry
 from specie.issuance.engine.intake import Intake

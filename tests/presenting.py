@@ -7,7 +7,8 @@ from hashlib import sha256
 from typing import Any
 
 from specie.app.config.model import Config
-from specie.app.founding import KEYS_FILE, POLICY_FILE, pinned_roots, system_store
+from specie.app.founding import KEYS_FILE, POLICY_FILE, pinned_roots
+from specie.app.keyfolders import system_store
 from specie.crypto import cose
 from specie.issuance.messages.claims import Claims, payload_of
 from specie.issuance.messages.objects import Credential, Presentation, Request

@@ -31,8 +31,9 @@ import uvloop
 from specie.app.books import audit_books, open_shelves
 from specie.app.build import TIMEOUT_S
 from specie.app.config.model import LEDGER_ROLES, SECTIONS, SYSTEMS, Config
-from specie.app.founding import People, default_terms, found
+from specie.app.founding import default_terms, found
 from specie.app.http.client import ServiceClient
+from specie.app.keyfolders import People
 from specie.app.tls import TlsFiles, client_context
 from specie.app.workplace import Behind
 from specie.issuance.client.calling import Caller

@@ -13,7 +13,8 @@ from typing import Any
 
 from specie.app.build import Built, build_all
 from specie.app.config.model import Config, Currency
-from specie.app.founding import People, found
+from specie.app.founding import found
+from specie.app.keyfolders import People
 from specie.issuance.api import IssueView, Order
 from specie.issuance.engine.central_management import CentralManagementEngine
 from specie.issuance.engine.issuance_system import IssuanceSystemEngine

@@ -14,8 +14,8 @@ import pytest
 
 from specie.app.build import build_service
 from specie.app.config.model import AUDITOR, Config
-from specie.app.founding import system_store
 from specie.app.http.server import HttpServer
+from specie.app.keyfolders import system_store
 from specie.crypto import cose, merkle, note
 from specie.issuance.api import Order
 from specie.issuance.engine.issuance_system.asking import ask, create

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from specie.app.config.model import Config
-from specie.app.founding import ROOTS, People
+from specie.app.founding import ROOTS
+from specie.app.keyfolders import People
 from specie.issuance.engine.central_management.batch import Needs
 from specie.issuance.engine.central_management.requests import fix_credential
 from specie.issuance.engine.desk import assemble

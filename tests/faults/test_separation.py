@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from specie.app.founding import system_store
 from specie.app.http.client import ServiceClient
+from specie.app.keyfolders import system_store
 from specie.kernel.errors import Unavailable
 from tests.services import CM, IS, QC, ROLES, ROOT, Deployment, NotReady, make_deployment, run
 

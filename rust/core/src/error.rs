@@ -21,6 +21,16 @@ pub enum Refusal {
     UnitsOutOfRange,
     /// An index or a size does not lie inside the tree.
     OutOfTree,
+    /// A group element is not in its one canonical encoding, or is the identity.
+    BadPoint,
+    /// A scalar is not below the group order.
+    BadScalar,
+    /// The wallet keys at hand do not reach that far: a view tier cannot spend, a detect tier cannot open.
+    WrongTier,
+    /// A transaction or mint cannot be built from this plan: its counts, its rings, or an input that is not ours.
+    BadPlan,
+    /// The values that go in are not those that come out.
+    Unbalanced,
 }
 
 impl core::fmt::Display for Refusal {
@@ -35,6 +45,11 @@ impl core::fmt::Display for Refusal {
             Refusal::OpenFailed => "the ciphertext does not open",
             Refusal::UnitsOutOfRange => "the units are out of range",
             Refusal::OutOfTree => "the index or size is not inside the tree",
+            Refusal::BadPoint => "not the canonical encoding of a group element other than the identity",
+            Refusal::BadScalar => "not a scalar below the group order",
+            Refusal::WrongTier => "these wallet keys do not reach that far",
+            Refusal::BadPlan => "no transaction or mint can be built from this plan",
+            Refusal::Unbalanced => "the values that go in are not those that come out",
         })
     }
 }

@@ -4,12 +4,15 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod bip340;
 pub mod cbor;
 mod cbor_write;
 pub mod cose;
 pub mod ed25519;
 pub mod error;
 pub mod hash;
+pub mod ledger;
+pub mod lockable;
 pub mod merkle;
 pub mod seal;
 pub mod units;

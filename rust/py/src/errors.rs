@@ -25,7 +25,7 @@ impl From<Refused> for PyErr {
 
 /// Module and name of the exception for each refusal, and the place where it is kept once found.
 fn class(py: Python<'_>, refusal: Refusal) -> PyResult<Bound<'_, PyType>> {
-    static FOUND: [PyOnceLock<Py<PyType>>; 9] = [const { PyOnceLock::new() }; 9];
+    static FOUND: [PyOnceLock<Py<PyType>>; 14] = [const { PyOnceLock::new() }; 14];
     let (slot, module, name) = match refusal {
         Refusal::WrongLength => (0, "specie.crypto.errors", "WrongLength"),
         Refusal::WeakKey => (1, "specie.crypto.errors", "WeakKey"),
@@ -36,6 +36,11 @@ fn class(py: Python<'_>, refusal: Refusal) -> PyResult<Bound<'_, PyType>> {
         Refusal::OpenFailed => (6, "specie.crypto.errors", "OpenFailed"),
         Refusal::UnitsOutOfRange => (7, "specie.crypto.errors", "UnitsOutOfRange"),
         Refusal::OutOfTree => (8, "specie.crypto.errors", "OutOfTree"),
+        Refusal::BadPoint => (9, "specie.crypto.errors", "BadPoint"),
+        Refusal::BadScalar => (10, "specie.crypto.errors", "BadScalar"),
+        Refusal::WrongTier => (11, "specie.crypto.errors", "WrongTier"),
+        Refusal::BadPlan => (12, "specie.crypto.errors", "BadPlan"),
+        Refusal::Unbalanced => (13, "specie.crypto.errors", "Unbalanced"),
     };
     FOUND[slot].import(py, module, name).cloned()
 }
@@ -52,5 +57,10 @@ pub fn status(refusal: Refusal) -> u8 {
         Refusal::WeakKey => 7,
         Refusal::UnitsOutOfRange => 8,
         Refusal::OutOfTree => 9,
+        Refusal::BadPoint => 10,
+        Refusal::BadScalar => 11,
+        Refusal::WrongTier => 12,
+        Refusal::BadPlan => 13,
+        Refusal::Unbalanced => 14,
     }
 }

@@ -3,8 +3,16 @@
 
 use pyo3::prelude::*;
 
+mod bip340;
 mod errors;
 mod keys;
+mod ledger_build;
+mod ledger_group;
+mod ledger_keys;
+mod ledger_ring;
+mod ledger_transactions;
+mod ledger_trees;
+mod lockable;
 mod objects;
 mod trees;
 
@@ -17,7 +25,15 @@ fn source_digest() -> &'static str {
 #[pymodule(gil_used = true)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(source_digest, module)?)?;
+    bip340::register(module)?;
     keys::register(module)?;
+    ledger_build::register(module)?;
+    ledger_group::register(module)?;
+    ledger_keys::register(module)?;
+    ledger_ring::register(module)?;
+    ledger_transactions::register(module)?;
+    ledger_trees::register(module)?;
+    lockable::register(module)?;
     objects::register(module)?;
     trees::register(module)
 }

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from specie.app.config.model import SYSTEMS, Config
+from specie.app.chain.books import LedgerBooks, read_books
+from specie.app.config.model import SYSTEMS, VERIFICATION_NODE, Config
 from specie.app.founding import pinned_roots
+from specie.issuance.api import Registry
 from specie.issuance.engine.audit import audit
 from specie.issuance.engine.audit.export import export, export_supply, to_lines
 from specie.issuance.engine.desk import Desk, Identity
@@ -48,8 +50,9 @@ class Shelf:
 
 
 def has_stores(config: Config) -> bool:
-    """Whether the stores of all three systems can be opened from here."""
-    urls = [config.system(role).database for role in SYSTEMS]
+    """Whether the stores of all three systems, and of the ledger, can be opened from here."""
+    roles = [*SYSTEMS, VERIFICATION_NODE] if config.has_ledger else list(SYSTEMS)
+    urls = [config.system(role).database for role in roles]
     return all(not url.startswith("sqlite:///") or store_file(url).is_file() for url in urls)
 
 
@@ -90,8 +93,21 @@ def witnessed_of(config: Config) -> dict[str, list[bytes]]:
 async def audit_books(config: Config, systems: Sequence[Any]) -> Mapping[str, Any]:
     """The report as JSON: balanced, terms, differences, logs. systems: in the order of SYSTEMS."""
     cm, qc, *issuers = systems
-    report = await audit(cm, qc, issuers, witnessed=witnessed_of(config))
-    return report.to_json()
+    registries: dict[str, Registry] = {}
+    books: LedgerBooks | None = None
+    if config.has_ledger:
+        books = await read_books(config, cm.desk.clock)
+        registries[books.genesis.chain_id.hex()] = books
+    report = await audit(cm, qc, issuers, registries, witnessed=witnessed_of(config))
+    answer = dict(report.to_json())
+    if books is not None:
+        answer["ledger"] = {"height": books.height, "app_hash": books.app_hash.hex()}
+        if books.fault:
+            # SPEC LEDGER-8.4.1
+            system = config.system(VERIFICATION_NODE).id
+            fault = {"id": "LEDGER", "system": system, "detail": books.fault, "figures": {}}
+            answer |= {"balanced": False, "differences": [*answer["differences"], fault]}
+    return answer
 
 
 async def bundle_books(systems: Sequence[Any], *, supply: bool = False) -> str:

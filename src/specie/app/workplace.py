@@ -8,10 +8,11 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from specie.app.config.model import Config
-from specie.app.founding import KEYS_FILE, People, add_key, allowed_of, found, is_founded, pinned_roots, system_store
+from specie.app.founding import KEYS_FILE, found, is_founded, pinned_roots
 from specie.app.http.client import TIMEOUT_S, ServiceClient, Unreachable
 from specie.app.http.media_types import COSE
 from specie.app.http.wire import Reply
+from specie.app.keyfolders import People, add_key, allowed_of, system_store
 from specie.crypto.secret import Secret
 from specie.issuance.wallet.hand import Hand
 from specie.kernel.clock import Clock, Randomness, SystemClock, SystemRandomness

@@ -52,6 +52,41 @@ class OutOfTree(Refused):
     status = 422
 
 
+class BadPoint(Refused):
+    """A group element is not in its one canonical encoding, or is the identity."""
+
+    code = "crypto.bad_point"
+    status = 422
+
+
+class BadScalar(Refused):
+    """A scalar is not below the group order, or a secret one is zero."""
+
+    code = "crypto.bad_scalar"
+    status = 422
+
+
+class WrongTier(Refused):
+    """These wallet keys do not reach that far: a view tier cannot spend, a detect tier cannot open."""
+
+    code = "crypto.wrong_tier"
+    status = 403
+
+
+class BadPlan(Refused):
+    """No transaction or mint can be built from this plan: its counts, its rings, or an input that is not ours."""
+
+    code = "crypto.bad_plan"
+    status = 422
+
+
+class Unbalanced(Refused):
+    """The values that go into a transaction or mint are not those that come out."""
+
+    code = "crypto.unbalanced"
+    status = 422
+
+
 class ProofInvalid(Refused):
     """An inclusion, consistency or sum proof does not lead to the root."""
 

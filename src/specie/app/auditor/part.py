@@ -19,7 +19,8 @@ from specie.app.auditor.rules import RuleReader
 from specie.app.auditor.service import auditor_routes
 from specie.app.auditor.witnessing import Witness
 from specie.app.config.model import AUDITOR, Config
-from specie.app.founding import pinned_roots, system_store
+from specie.app.founding import pinned_roots
+from specie.app.keyfolders import system_store
 from specie.app.opening import prepare_folder
 from specie.kernel.clock import Clock, SystemRandomness
 from specie.kernel.db import Database, open_database

@@ -37,7 +37,7 @@ class Currency(Section):
     )
     registry: Literal["ledger", "offline"] = Field(
         default="ledger",
-        description="Where issued units go: onto the private ledger, or nowhere (verified off line); fixed at founding.",
+        description="Where issued units go: onto the private ledger, or nowhere (verified off line). Never changes.",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,11 @@ async def order_of(
     piles = piles_of(office, denominations, code, minor) if kind == Model.TOKEN else None
     if kind == Model.ACCOUNT and denominations:
         raise Wrong("denominations go with the token model")
+    # SPEC ISSUANCE-13.2.2, ISSUANCE-13.2.3
+    address = await office.place.ledger_address(owner) if kind == Model.TOKEN else None
+    if address is not None:
+        ident = sha256(address).digest()
+        return Order(code, minor, int(kind), ident, piles, purpose, operator, address=address)
     return Order(code, minor, int(kind), await owner_of(office, owner, kind), piles, purpose, operator)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -32,6 +33,7 @@ from specie.issuance.protocol.units import plan_units, unit_root
 from specie.issuance.store import issuance_system as store
 from specie.issuance.store.issuance_system import IssueRow, IssueState, UnitState
 from specie.kernel import codec
+from specie.kernel.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
     from specie.issuance.api import Registry
@@ -275,22 +277,26 @@ def _minted_before(engine: IssuanceSystemEngine, batch: Batch, ident: bytes) -> 
 
 # SPEC ISSUANCE-6.6.8, ISSUANCE-6.6.9, ISSUANCE-13.4.3
 async def register(engine: IssuanceSystemEngine, rows: Sequence[IssueRow]) -> list[IssueRow]:
-    """D8 and D9 where the registry is on line; a registry that is away leaves the issue MINTED."""
-    from specie.kernel.errors import Unavailable
+    """D8 and D9 where the registry is on line: all at once, since a ledger makes one block of many mints.
 
-    fresh: list[IssueRow] = []
-    for row in rows:
-        registry: Registry | None = engine.registries.get(await engine.registry_name(row))
-        if registry is None:
-            fresh.append(row)
-            continue
-        try:
-            receipt = await registry.register(await registration_of(engine, row))
-        except Unavailable:
-            fresh.append(row)
-            continue
-        fresh.append(await release(engine, row, receipt))
-    return fresh
+    An issue whose registry is away or refuses stays MINTED; it is tried again until it succeeds or is cancelled.
+    """
+    return list(await asyncio.gather(*(register_one(engine, row) for row in rows)))
+
+
+async def register_one(engine: IssuanceSystemEngine, row: IssueRow) -> IssueRow:
+    """One issue into its registry."""
+    registry: Registry | None = engine.registries.get(await engine.registry_name(row))
+    if registry is None:
+        return row
+    try:
+        receipt = await registry.register(await registration_of(engine, row))
+    except Unavailable:
+        return row
+    except Refused as refusal:
+        engine.last_error[row.id] = refusal
+        return row
+    return await release(engine, row, receipt)
 
 
 async def registration_of(engine: IssuanceSystemEngine, row: IssueRow) -> Registration:

@@ -27,9 +27,10 @@ from specie.issuance.engine.reaching import RoomWriter
 from specie.issuance.engine.rulesdoor import RulesDoor
 from specie.issuance.engine.running import Busy
 from specie.issuance.engine.tracing import trace
-from specie.issuance.errors import PolicyStale, UnknownRequest, UnknownSerial, refusal_class
+from specie.issuance.errors import PolicyStale, Schema, UnknownRequest, UnknownSerial, refusal_class
 from specie.issuance.messages.objects import Deny, Model
 from specie.issuance.protocol.envelope import read_unverified
+from specie.issuance.protocol.policy import OFFLINE
 from specie.issuance.store import issuance_system as store
 from specie.issuance.store.issuance_system import IssueRow, IssueState
 from specie.issuance.store.tracing import at_issuance_system
@@ -89,6 +90,17 @@ class IssuanceSystemEngine:
             self.busy.leave(idents)
         return [self._answer(order, answers[ident]) for order, ident in zip(orders, idents, strict=True)]
 
+    # SPEC ISSUANCE-13.2.2
+    def _check_address(self, order: Order) -> None:
+        """Units of a ledger need an address to go to; without it quota would be used for nothing. Raises Schema."""
+        rules = self.desk.cached
+        book = rules.book if rules is not None else None
+        rule = book.newest.policy.currencies.get(order.currency) if book is not None else None
+        if rule is None or order.model != Model.TOKEN or order.address:
+            return
+        if rule.token_registry not in ("", OFFLINE):
+            raise Schema("units of this currency go onto a ledger: the order needs the owner's ledger address")
+
     def _answer(self, order: Order, found: Found | Exception) -> IssueView | Refusal:
         if isinstance(found, Exception):
             if isinstance(found, Refusal):
@@ -130,6 +142,7 @@ class IssuanceSystemEngine:
                     answers.append((known[ident], True))
                     continue
                 request_of(order)
+                self._check_address(order)
                 fresh.append((index, order, ident))
                 answers.append(UnknownRequest("not begun"))
             except Refused as refusal:

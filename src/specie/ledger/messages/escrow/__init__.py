@@ -1,0 +1,80 @@
+"""Escrows of payment channels: what the ledger parses and what it remembers (LEDGER section 9.6, MICROPAY 3)."""
+
+from __future__ import annotations
+
+from specie.ledger.messages.escrow.channel import (
+    CLAIM_BYTES,
+    HEAD_BYTES,
+    LANE_BYTES,
+    LOCK_BYTES,
+    STATE_BYTES,
+    ChannelBody,
+    ChannelState,
+    LaneAnchors,
+    LaneClaim,
+    Lock,
+)
+from specie.ledger.messages.escrow.funding import Open, TopUp, decode_funding
+from specie.ledger.messages.escrow.offer import OFFER_BYTES, Offer, goods_digest, goods_key
+from specie.ledger.messages.escrow.operations import (
+    CLAIMS_MAX,
+    REASON_MAX,
+    Claim,
+    CloseRequest,
+    Cooperate,
+    Finalize,
+    FraudGoods,
+    FraudWitness,
+    LockClaim,
+    Operation,
+    Respond,
+    Settle,
+    decode_operation,
+    effect_id,
+    encode_claims,
+)
+from specie.ledger.messages.escrow.record import LaneRecord, OpenLock, Record
+from specie.ledger.messages.escrow.types import Answer, EscrowStatus, EscrowType, LockKind, Party
+
+__all__ = [
+    "CLAIMS_MAX",
+    "CLAIM_BYTES",
+    "HEAD_BYTES",
+    "LANE_BYTES",
+    "LOCK_BYTES",
+    "OFFER_BYTES",
+    "REASON_MAX",
+    "STATE_BYTES",
+    "Answer",
+    "ChannelBody",
+    "ChannelState",
+    "Claim",
+    "CloseRequest",
+    "Cooperate",
+    "EscrowStatus",
+    "EscrowType",
+    "Finalize",
+    "FraudGoods",
+    "FraudWitness",
+    "LaneAnchors",
+    "LaneClaim",
+    "LaneRecord",
+    "Lock",
+    "LockClaim",
+    "LockKind",
+    "Offer",
+    "Open",
+    "OpenLock",
+    "Operation",
+    "Party",
+    "Record",
+    "Respond",
+    "Settle",
+    "TopUp",
+    "decode_funding",
+    "decode_operation",
+    "effect_id",
+    "encode_claims",
+    "goods_digest",
+    "goods_key",
+]

@@ -1,0 +1,1 @@
+"""The tables of the ledger: the only SQL of this room."""

@@ -1,0 +1,1 @@
+"""Revisions of an institution's store."""

@@ -1,0 +1,1 @@
+"""The private ledger a second time, slowly: written from docs/spec/ledger.md alone."""
