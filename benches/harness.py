@@ -72,6 +72,23 @@ def fdatasync_us(times: int = 64) -> float:
     return sorted(taken)[len(taken) // 2] * 1e6
 
 
+def simd() -> str:
+    """What the core's curve arithmetic runs on here: "avx2", or "serial" where the processor has no such unit."""
+    info = Path("/proc/cpuinfo")
+    flags = (
+        next((line for line in info.read_text().splitlines() if line.startswith("flags")), "") if info.exists() else ""
+    )
+    return "avx2" if " avx2 " in f"{flags} " else "serial"
+
+
+def rustc() -> str:
+    """The compiler of the core."""
+    try:
+        return subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
 def machine() -> dict[str, Any]:
     """What the figures depend on."""
     model = ""
@@ -83,6 +100,8 @@ def machine() -> dict[str, Any]:
     return {
         "processor": model or platform.processor(),
         "cores": os.cpu_count(),
+        "simd": simd(),
+        "rustc": rustc(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "load_average": [round(each, 2) for each in os.getloadavg()],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import random
 import tarfile
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracle.issuance import merkle
-from oracle.ledger import clsag, equation, hpke, outputs, proofs, ristretto, transaction, world
+from oracle.ledger import clsag, equation, hpke, merlin, outputs, proofs, ristretto, transaction, world
 from oracle.ledger.hashes import commit, u32
 from oracle.ledger.ristretto import L, encode
 from published import published, published_json, wycheproof
@@ -79,6 +80,18 @@ def test_hpke_base_mode() -> None:
         assert receiver.open(aad, ciphertext, sequence) == text
     for row in case["exports"]:
         assert receiver.export(bytes.fromhex(row["exporter_context"]), int(row["L"])).hex() == row["exported_value"]
+
+
+def test_transcripts_of_range_proofs() -> None:
+    """The permutation against SHA3-256, the transcript against the vector that Merlin's authors publish."""
+    state = bytearray(200)
+    state[0], state[135] = 0x06, 0x80
+    merlin.keccak(state)
+    assert bytes(state[:32]) == hashlib.sha3_256(b"").digest()
+    transcript = merlin.Transcript(b"test protocol")
+    transcript.append(b"some label", b"some data")
+    expected = "d5a21972d0d5fe320c0d263fac7fffb8145aa640af6e9bca177c03c7efcf0615"
+    assert transcript.challenge(b"challenge", 32).hex() == expected
 
 
 def rfc6962() -> list[tuple[str, dict[str, object]]]:

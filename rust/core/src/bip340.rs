@@ -50,7 +50,8 @@ pub fn verify(public: &[u8], message: &[u8], signature: &[u8]) -> bool {
     let Ok(key) = XOnlyPublicKey::from_byte_array(public) else {
         return false;
     };
-    message.len() == 32 && schnorr::verify(&schnorr::Signature::from_byte_array(signature), message, &key).is_ok()
+    message.len() == 32
+        && schnorr::verify(&schnorr::Signature::from_byte_array(signature), message, &key).is_ok()
 }
 
 /// One byte for each triple: 1 valid, 0 not. Refuses: WrongLength, if the lists differ in length.
@@ -62,7 +63,13 @@ pub fn verify_many<B: AsRef<[u8]> + Sync>(
     if publics.len() != messages.len() || publics.len() != signatures.len() {
         return Err(Refusal::WrongLength);
     }
-    let one = |i: usize| u8::from(verify(publics[i].as_ref(), messages[i].as_ref(), signatures[i].as_ref()));
+    let one = |i: usize| {
+        u8::from(verify(
+            publics[i].as_ref(),
+            messages[i].as_ref(),
+            signatures[i].as_ref(),
+        ))
+    };
     if publics.len() < PARALLEL_MIN {
         return Ok((0..publics.len()).map(one).collect());
     }

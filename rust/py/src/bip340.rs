@@ -21,7 +21,10 @@ fn bip340_sign<'py>(
     message: &[u8],
     random: &[u8],
 ) -> PyResult<Bound<'py, PyBytes>> {
-    Ok(PyBytes::new(py, &bip340::sign(secret, message, random).map_err(Refused)?))
+    Ok(PyBytes::new(
+        py,
+        &bip340::sign(secret, message, random).map_err(Refused)?,
+    ))
 }
 
 /// One byte for each triple: 1 valid, 0 not. Raises WrongLength if the lists differ in length.
@@ -32,7 +35,9 @@ fn bip340_verify_many<'py>(
     messages: Vec<PyBackedBytes>,
     signatures: Vec<PyBackedBytes>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let answers = py.detach(|| bip340::verify_many(&publics, &messages, &signatures)).map_err(Refused)?;
+    let answers = py
+        .detach(|| bip340::verify_many(&publics, &messages, &signatures))
+        .map_err(Refused)?;
     Ok(PyBytes::new(py, &answers))
 }
 

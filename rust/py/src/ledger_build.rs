@@ -4,10 +4,11 @@ use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList};
-use specie_core::ledger::builder::{self, Plan, PlanInput, PlanOutput};
+use specie_core::ledger::builder;
 use specie_core::ledger::keys::Address;
 use specie_core::ledger::mint::{self, Kernel, KernelFault, Mint};
 use specie_core::ledger::outputs::MEMO_BYTES;
+use specie_core::ledger::plan::{self, Built, Plan, PlanInput, PlanOutput};
 use specie_core::ledger::range;
 use specie_core::Refusal;
 
@@ -16,7 +17,15 @@ use crate::ledger_group::{exactly, scalar};
 use crate::ledger_keys::WalletKeys;
 
 /// (ctx, kind, output, public mask or nothing, indices, members, place of the real one).
-type InputRow = (PyBackedBytes, u8, PyBackedBytes, PyBackedBytes, Vec<u64>, PyBackedBytes, usize);
+type InputRow = (
+    PyBackedBytes,
+    u8,
+    PyBackedBytes,
+    PyBackedBytes,
+    Vec<u64>,
+    PyBackedBytes,
+    usize,
+);
 /// (address keys, value, memo or nothing, change).
 type OutputRow = (PyBackedBytes, u64, PyBackedBytes, bool);
 /// (outputs, V, E, sig_E, core).
@@ -37,7 +46,11 @@ fn plan_input(row: InputRow) -> Result<PlanInput, Refused> {
         ctx: exactly(&ctx)?,
         kind,
         output: exactly(&output)?,
-        mask: if mask.is_empty() { None } else { Some(scalar(&mask)?) },
+        mask: if mask.is_empty() {
+            None
+        } else {
+            Some(scalar(&mask)?)
+        },
         indices,
         members,
         real,
@@ -46,8 +59,17 @@ fn plan_input(row: InputRow) -> Result<PlanInput, Refused> {
 
 fn plan_output(row: OutputRow) -> Result<PlanOutput, Refused> {
     let (to, value, memo, own) = row;
-    let memo = if memo.is_empty() { [0; MEMO_BYTES] } else { exactly(&memo)? };
-    Ok(PlanOutput { to: Address::decode(&to).map_err(Refused)?, value, memo, own })
+    let memo = if memo.is_empty() {
+        [0; MEMO_BYTES]
+    } else {
+        exactly(&memo)?
+    };
+    Ok(PlanOutput {
+        to: Address::decode(&to).map_err(Refused)?,
+        value,
+        memo,
+        own,
+    })
 }
 
 fn read_plan(plan: &Bound<'_, PyDict>) -> PyResult<Plan> {
@@ -74,7 +96,7 @@ fn read_plan(plan: &Bound<'_, PyDict>) -> PyResult<Plan> {
 
 /// A finished transaction.
 #[pyclass(frozen, module = "specie._core")]
-pub struct BuiltTransaction(builder::Built);
+pub struct BuiltTransaction(Built);
 
 #[pymethods]
 impl BuiltTransaction {
@@ -142,7 +164,7 @@ fn envelope_class(
     extra_len: usize,
     note_len: usize,
 ) -> PyResult<usize> {
-    Ok(builder::envelope_class(n_in, n_out, suite, ring_size, extra_len, note_len).map_err(Refused)?)
+    Ok(plan::envelope_class(n_in, n_out, suite, ring_size, extra_len, note_len).map_err(Refused)?)
 }
 
 /// The bytes of a range proof over so many outputs.
@@ -164,7 +186,13 @@ fn build_mint<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (chain_id, mint_id, random) = (exactly(chain_id)?, exactly(mint_id)?, exactly(random)?);
     let to = Address::decode(pay).map_err(Refused)?;
-    let plan = Mint { head, chain_id: &chain_id, mint_id: &mint_id, to: &to, values: &values };
+    let plan = Mint {
+        head,
+        chain_id: &chain_id,
+        mint_id: &mint_id,
+        to: &to,
+        values: &values,
+    };
     let built = py.detach(|| mint::build(&plan, &random)).map_err(Refused)?;
     Ok(PyBytes::new(py, &built))
 }
@@ -180,7 +208,13 @@ fn mint_size(n_out: usize) -> PyResult<usize> {
 fn verify_kernels(py: Python<'_>, items: Vec<KernelRow>) -> Bound<'_, PyBytes> {
     let claims: Vec<Kernel<'_>> = items
         .iter()
-        .map(|(outputs, value, kernel, signature, core)| Kernel { outputs, value: *value, kernel, signature, core })
+        .map(|(outputs, value, kernel, signature, core)| Kernel {
+            outputs,
+            value: *value,
+            kernel,
+            signature,
+            core,
+        })
         .collect();
     let answers = py.detach(|| mint::verify_many_vartime(&claims));
     let code = |answer: &Result<(), KernelFault>| match answer {

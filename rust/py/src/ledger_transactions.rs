@@ -30,13 +30,19 @@ pub struct EpochKey {
 
 impl EpochKey {
     fn of(key: envelope::EpochKey) -> Self {
-        Self { suite: key.suite(), public: key.public().to_vec(), key: Mutex::new(Some(Arc::new(key))) }
+        Self {
+            suite: key.suite(),
+            public: key.public().to_vec(),
+            key: Mutex::new(Some(Arc::new(key))),
+        }
     }
 
     fn key(&self) -> PyResult<Arc<envelope::EpochKey>> {
         // A node without the key of a live epoch must not judge, so this is no refusal of an envelope.
         // SPEC LEDGER-7.25
-        locked(&self.key).clone().ok_or_else(|| PyValueError::new_err("the key of this epoch was erased"))
+        locked(&self.key)
+            .clone()
+            .ok_or_else(|| PyValueError::new_err("the key of this epoch was erased"))
     }
 }
 
@@ -44,12 +50,16 @@ impl EpochKey {
 impl EpochKey {
     #[staticmethod]
     fn generate(suite: u8, random: &[u8]) -> PyResult<Self> {
-        Ok(Self::of(envelope::EpochKey::generate(suite, random).map_err(Refused)?))
+        Ok(Self::of(
+            envelope::EpochKey::generate(suite, random).map_err(Refused)?,
+        ))
     }
 
     #[staticmethod]
     fn unwrap(suite: u8, wrapped: &[u8], key: &[u8]) -> PyResult<Self> {
-        Ok(Self::of(envelope::EpochKey::unwrap(suite, wrapped, key).map_err(Refused)?))
+        Ok(Self::of(
+            envelope::EpochKey::unwrap(suite, wrapped, key).map_err(Refused)?,
+        ))
     }
 
     fn wrap<'py>(&self, py: Python<'py>, key: &[u8], random: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
@@ -92,7 +102,11 @@ pub struct OpenedTransaction {
 impl OpenedTransaction {
     fn of(mut tx: Opened) -> Self {
         let points = Mutex::new(tx.points.take());
-        Self { tx: Mutex::new(Arc::new(tx)), points, verified: Mutex::new(None) }
+        Self {
+            tx: Mutex::new(Arc::new(tx)),
+            points,
+            verified: Mutex::new(None),
+        }
     }
 
     fn tx(&self) -> Arc<Opened> {
@@ -199,8 +213,12 @@ impl OpenedTransaction {
     #[getter]
     fn rings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let tx = self.tx();
-        let rings: PyResult<Vec<_>> =
-            tx.private.inputs.iter().map(|input| PyList::new(py, &input.indices)).collect();
+        let rings: PyResult<Vec<_>> = tx
+            .private
+            .inputs
+            .iter()
+            .map(|input| PyList::new(py, &input.indices))
+            .collect();
         PyList::new(py, rings?)
     }
 
@@ -247,12 +265,17 @@ fn open_envelopes<'py>(
     ring_size: usize,
 ) -> PyResult<Bound<'py, PyList>> {
     let chain_id = exactly(chain_id)?;
-    let keys: PyResult<Vec<Arc<envelope::EpochKey>>> = items.iter().map(|(key, ..)| key.get().key()).collect();
+    let keys: PyResult<Vec<Arc<envelope::EpochKey>>> =
+        items.iter().map(|(key, ..)| key.get().key()).collect();
     let keys = keys?;
     let arrived: Vec<Arrived<'_>> = items
         .iter()
         .zip(&keys)
-        .map(|((_, epoch, envelope), key)| Arrived { key, epoch: *epoch, envelope })
+        .map(|((_, epoch, envelope), key)| Arrived {
+            key,
+            epoch: *epoch,
+            envelope,
+        })
         .collect();
     let opened = py.detach(|| opened::open_many(&chain_id, &arrived, ring_size));
     let list = PyList::empty(py);
@@ -283,11 +306,15 @@ fn verify_transactions(
     let roots = roots?;
     let answers = py.detach(|| {
         let txs: Vec<Arc<Opened>> = items.iter().map(|(item, _)| item.get().tx()).collect();
-        let jobs = items.iter().zip(&txs).zip(&roots).map(|(((item, _), tx), out_root)| verify::Job {
-            tx,
-            points: locked(&item.get().points).take(),
-            out_root: *out_root,
-        });
+        let jobs = items
+            .iter()
+            .zip(&txs)
+            .zip(&roots)
+            .map(|(((item, _), tx), out_root)| verify::Job {
+                tx,
+                points: locked(&item.get().points).take(),
+                out_root: *out_root,
+            });
         verify::verify_many_vartime(&table.read(), &chain_id, jobs.collect(), &random)
     });
     for (((item, _), root), answer) in items.iter().zip(&roots).zip(&answers) {
@@ -295,7 +322,10 @@ fn verify_transactions(
             *locked(&item.get().verified) = Some((chain_id, *root));
         }
     }
-    Ok(answers.into_iter().map(|answer| answer.map_or("", |rule| rule.name())).collect())
+    Ok(answers
+        .into_iter()
+        .map(|answer| answer.map_or("", |rule| rule.name()))
+        .collect())
 }
 
 /// For each (commitments, proof, bp_ctx) whether the range proof holds.
@@ -304,7 +334,8 @@ fn verify_range_proofs(
     py: Python<'_>,
     items: Vec<(PyBackedBytes, PyBackedBytes, PyBackedBytes)>,
 ) -> PyResult<Vec<bool>> {
-    let contexts: Result<Vec<[u8; 64]>, Refused> = items.iter().map(|(.., context)| exactly(context)).collect();
+    let contexts: Result<Vec<[u8; 64]>, Refused> =
+        items.iter().map(|(.., context)| exactly(context)).collect();
     let contexts = contexts?;
     if items.iter().any(|(commitments, ..)| commitments.len() % 32 != 0) {
         return Err(Refused(Refusal::WrongLength).into());
@@ -320,7 +351,10 @@ fn verify_range_proofs(
             }
         }
         let found = range::verify_many_vartime(&claims);
-        places.into_iter().zip(found).for_each(|(place, holds)| answers[place] = holds);
+        places
+            .into_iter()
+            .zip(found)
+            .for_each(|(place, holds)| answers[place] = holds);
         answers
     }))
 }

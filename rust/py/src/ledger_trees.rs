@@ -26,8 +26,16 @@ fn entries(rows: &[EntryRow]) -> Result<Vec<Entry<'_>>, Refused> {
     let mut made = Vec::with_capacity(rows.len());
     for row in rows {
         let (class, height) = entry(row)?;
-        let output = row.2.as_ref().try_into().map_err(|_| Refused(Refusal::WrongLength))?;
-        made.push(Entry { class, height, output });
+        let output = row
+            .2
+            .as_ref()
+            .try_into()
+            .map_err(|_| Refused(Refusal::WrongLength))?;
+        made.push(Entry {
+            class,
+            height,
+            output,
+        });
     }
     Ok(made)
 }
@@ -56,7 +64,12 @@ impl OutputTable {
 
     fn append(&self, py: Python<'_>, entries: Vec<EntryRow>) -> PyResult<()> {
         let made = self::entries(&entries)?;
-        let write = || self.0.write().unwrap_or_else(PoisonError::into_inner).append(&made);
+        let write = || {
+            self.0
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .append(&made)
+        };
         Ok(py.detach(write).map_err(Refused)?)
     }
 
@@ -94,21 +107,33 @@ impl OutputTable {
 
     fn members<'py>(&self, py: Python<'py>, indices: Vec<u64>) -> PyResult<Bound<'py, PyList>> {
         let rows = py.detach(|| self.read().describe(&indices)).map_err(Refused)?;
-        PyList::new(py, rows.iter().map(|(class, height, points)| (*class, *height, PyBytes::new(py, points))))
+        PyList::new(
+            py,
+            rows.iter()
+                .map(|(class, height, points)| (*class, *height, PyBytes::new(py, points))),
+        )
     }
 
     fn used<'py>(&self, py: Python<'py>, points: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
         let points = items_of_32(points)?;
         let answers: Vec<u8> = py.detach(|| {
             let table = self.read();
-            points.iter().map(|point| u8::from(table.is_used(point))).collect()
+            points
+                .iter()
+                .map(|point| u8::from(table.is_used(point)))
+                .collect()
         });
         Ok(PyBytes::new(py, &answers))
     }
 
     fn reserve(&self, py: Python<'_>, points: &[u8]) -> PyResult<()> {
         let points = items_of_32(points)?;
-        py.detach(|| self.0.write().unwrap_or_else(PoisonError::into_inner).reserve(&points));
+        py.detach(|| {
+            self.0
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .reserve(&points)
+        });
         Ok(())
     }
 }
@@ -139,7 +164,12 @@ impl SparseTree {
         let item = |(key, value): &(PyBackedBytes, PyBackedBytes)| Ok((exactly(key)?, exactly(value)?));
         let made: Result<Vec<(Hash, Hash)>, Refused> = items.iter().map(item).collect();
         let made = made?;
-        py.detach(|| self.0.write().unwrap_or_else(PoisonError::into_inner).update(&made));
+        py.detach(|| {
+            self.0
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .update(&made)
+        });
         Ok(())
     }
 
@@ -170,7 +200,12 @@ impl SparseTree {
 #[pyo3(signature = (root, key, value_hash, proof))]
 fn sparse_verify(root: &[u8], key: &[u8], value_hash: Option<&[u8]>, proof: &[u8]) -> PyResult<bool> {
     let value: Option<Hash> = value_hash.map(exactly).transpose()?;
-    Ok(sparse::verify(&exactly(root)?, &exactly(key)?, value.as_ref(), proof))
+    Ok(sparse::verify(
+        &exactly(root)?,
+        &exactly(key)?,
+        value.as_ref(),
+        proof,
+    ))
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

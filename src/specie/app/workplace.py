@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from specie.app.config.model import Config
+from specie.app.config.model import LEDGER_ROLES, Config
 from specie.app.founding import KEYS_FILE, found, is_founded, pinned_roots
 from specie.app.http.client import TIMEOUT_S, ServiceClient, Unreachable
 from specie.app.http.media_types import COSE
@@ -21,6 +21,7 @@ from specie.kernel.ids import uuid7
 
 if TYPE_CHECKING:
     from specie.issuance.wallet.founding import Terms
+    from specie.kms.keystore import FileKeystore
 
 
 class PersonUnknown(Refused):
@@ -45,7 +46,7 @@ class NotFounded(Refused):
 
 
 class Behind:
-    """One system behind the one door: its paths stand under /v1/ROLE (ISSUANCE-16.1.2)."""
+    """One system behind the one door: its paths stand under /v1/ROLE (ISSUANCE-16.1.2), the ledger's where they are."""
 
     def __init__(self, client: ServiceClient, role: str) -> None:
         self.client = client
@@ -60,7 +61,7 @@ class Behind:
         headers: Sequence[tuple[str, str]] = (),
     ) -> Reply:
         """As `ServiceClient.call`."""
-        inner = path.replace("/v1/", f"/v1/{self.role}/", 1)
+        inner = path if self.role in LEDGER_ROLES else path.replace("/v1/", f"/v1/{self.role}/", 1)
         return await self.client.call(method, inner, body, media_type, headers)
 
 
@@ -188,6 +189,17 @@ class Workplace:
         """Who has key files here."""
         return self._people.known()
 
+    async def ledger_address(self, owner: str | None) -> bytes | None:
+        """The address that units for this owner go to: said as an address, or a fresh one of a wallet of this name.
+
+        None where the currency's registry is no ledger. Raises AddressInvalid, WalletUnknown.
+        """
+        if not self.config.has_ledger:
+            return None
+        from specie.app.chain.place import LedgerWorkplace
+
+        return await LedgerWorkplace(self).address_of(owner or "alice")
+
     def hand(self, person: str) -> Hand:
         """A person's signature. Raises PersonUnknown."""
         known = self.people()
@@ -195,6 +207,12 @@ class Workplace:
             names = ", ".join(known) or "nobody"
             raise PersonUnknown(f"{person} has no keys here; known are: {names}", said=person, known=names)
         return self._people.hand(person)
+
+    def key_folder(self, person: str) -> FileKeystore:
+        """The key files of a person or institution. Raises PersonUnknown."""
+        if person not in self.people():
+            raise PersonUnknown(f"{person} has no keys here", said=person)
+        return self._people.store(person)
 
     def roots(self) -> dict[bytes, bytes]:
         """The pinned root keys, kid to public key. Raises NotFounded."""

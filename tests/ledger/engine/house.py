@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from specie.crypto.ring import WalletKeys
-from specie.crypto.transactions import BuiltTransaction, EpochKey, build_mint, build_transaction, mint_size
+from specie.crypto.transactions import BuiltTransaction, EpochKey, Plan, build_mint, build_transaction, mint_size
 
 from ledger import makers
 from specie.kernel.clock import ManualClock, SeededRandomness
@@ -238,7 +238,9 @@ class House:
             members = self.machine.chain.table.members(indices)
             joined = b"".join(points[:64] for _, _, points in members)
             inputs.append((coin.ctx, coin.kind, coin.output, coin.mask, indices, joined, indices.index(coin.index)))
-        plan = {
+        outputs = [*((pay, value, b"", False) for pay, value in payments), (purse.pay, change, b"", True)]
+        outputs += [(purse.pay, 0, b"", True)] * (next(n for n in (2, 4, 8, 16) if n >= len(outputs)) - len(outputs))
+        plan: Plan = {
             "chain_id": self.chain_id,
             "net": 1,
             "kind": options.get("kind", 1),
@@ -247,7 +249,7 @@ class House:
             "burn": burn,
             "extra": options.get("extra", b""),
             "inputs": inputs,
-            "outputs": [*((pay, value, b"", False) for pay, value in payments), (purse.pay, change, b"", True)],
+            "outputs": outputs,
             "h_a": anchor,
             "out_root": log.root,
             "epoch": epoch,

@@ -37,7 +37,7 @@ def scene() -> Scene:
 
 
 def _v1(scene: Scene, draft: Draft) -> None:
-    draft.after.append((0, b"PLX2"))
+    draft.after.append((4, b"\2"))
 
 
 def _v2(scene: Scene, draft: Draft) -> None:

@@ -110,7 +110,8 @@ def check(before: Record, ledger: Books, move: Move) -> None:
     vendor = sum(value for _, _, party, _, value in ledger.payments if party == VENDOR)
     assert [payment[1] for payment in ledger.payments] == list(range(record.seq))
     assert all(value > 0 for _, _, _, _, value in ledger.payments)
-    # SPEC MICROPAY-3.9.10, LEDGER-9.6.13
+    # SPEC LEDGER-9.6.13
+    # SPEC MICROPAY-3.9.10
     assert (client, vendor) == (record.paid_client, record.paid_vendor + record.bond_paid)
     assert record.paid_vendor <= record.capacity and record.bond_paid <= record.bond
     assert record.pool == ledger.totals.escrow_in - ledger.totals.escrow_out >= 0
@@ -192,7 +193,8 @@ def finish(channel: Channel, ledger: Books) -> None:
     assert ledger.totals.escrow_in == ledger.totals.escrow_out
 
 
-# SPEC LEDGER-9.6.13, LEDGER-9.6.14, LEDGER-15.27, MICROPAY-3.9.10, MICROPAY-3.9.11, MICROPAY-3.9.14
+# SPEC LEDGER-9.6.13, LEDGER-9.6.14, LEDGER-15.27
+# SPEC MICROPAY-3.9.10, MICROPAY-3.9.11, MICROPAY-3.9.14
 @pytest.mark.parametrize("part", range(PARTS))
 def test_conservation(part: int) -> None:
     reached: set[EscrowStatus] = set()

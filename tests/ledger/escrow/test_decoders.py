@@ -87,7 +87,8 @@ def is_refused(decode: Decoder, data: bytes) -> bool:
     return False
 
 
-# SPEC LEDGER-9.5.4, MICROPAY-0.4.1
+# SPEC LEDGER-9.5.4
+# SPEC MICROPAY-0.4.1
 @pytest.mark.parametrize(("decode", "data"), SAMPLES)
 def test_round_trip_and_every_other_length(decode: Decoder, data: bytes) -> None:
     assert decode(data).encode() == data
@@ -95,7 +96,8 @@ def test_round_trip_and_every_other_length(decode: Decoder, data: bytes) -> None
     assert is_refused(decode, data + b"\0")
 
 
-# SPEC LEDGER-9.5.4, MICROPAY-0.4.2
+# SPEC LEDGER-9.5.4
+# SPEC MICROPAY-0.4.2
 @pytest.mark.parametrize(("decode", "data"), SAMPLES)
 def test_every_byte_changed_is_refused_or_kept(decode: Decoder, data: bytes) -> None:
     random = Random(len(data))

@@ -94,7 +94,8 @@ def test_open(label: str, spoilers: list[Callable[[Opening], None]]) -> None:
     opening.run(label)
 
 
-# SPEC LEDGER-9.6.5, MICROPAY-3.13.1
+# SPEC LEDGER-9.6.5
+# SPEC MICROPAY-3.13.1
 @pytest.mark.parametrize(
     ("label", "changes"),
     [
@@ -201,7 +202,8 @@ def test_top_up(label: str, spoilers: list[Callable[[Topping], None]]) -> None:
     topping.run(label)
 
 
-# SPEC LEDGER-9.6.8, MICROPAY-3.13.6
+# SPEC LEDGER-9.6.8
+# SPEC MICROPAY-3.13.6
 @pytest.mark.parametrize(
     ("label", "topping"),
     [

@@ -50,7 +50,8 @@ def is_closed(ledger: Books, channel: Channel) -> bool:
     return True
 
 
-# SPEC LEDGER-9.6.13, LEDGER-9.6.14, MICROPAY-3.9.4
+# SPEC LEDGER-9.6.13, LEDGER-9.6.14
+# SPEC MICROPAY-3.9.4
 def test_settle_top_up_claim() -> None:
     channel, ledger = opened()
     assert ledger.run(channel.settle(channel.claim(0, 2, 700)), NOW_MS) == [(VENDOR, 700)]
@@ -65,7 +66,8 @@ def test_settle_top_up_claim() -> None:
     assert [payment[3] for payment in ledger.payments] == [channel.shop.pay, channel.shop.pay, channel.wallet.pay]
 
 
-# SPEC LEDGER-9.6.13, MICROPAY-3.9.12, LEDGER-15.27
+# SPEC LEDGER-9.6.13, LEDGER-15.27
+# SPEC MICROPAY-3.9.12
 def test_nothing_happens_after_closed() -> None:
     channel, ledger = opened()
     ledger.run(channel.cooperate(0), NOW_MS)

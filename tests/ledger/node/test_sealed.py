@@ -45,7 +45,7 @@ def test_requests_and_answers_have_one_size_for_each_ring_size(size: int) -> Non
 
 
 # SPEC LEDGER-10.4
-@pytest.mark.parametrize("indices", [(), (2, 1), (1, 1), tuple(range(17)), (2**63,)], ids=str)
+@pytest.mark.parametrize("indices", [(), (2, 1), (1, 1), tuple(range(17)), (2**48,)], ids=str)
 def test_positions_ascend_and_fit_into_a_ring(indices: tuple[int, ...]) -> None:
     if not 1 <= len(indices) <= 16:
         with pytest.raises(ValueError, match="ring"):
@@ -74,7 +74,7 @@ def test_a_scan_names_a_detection_key_and_a_run_of_blocks() -> None:
     asked = ScanRequest(bytes([7]) * 32, 10, 10 + SCAN_BLOCKS_MAX - 1)
     assert ScanRequest.decode(asked.encode()) == asked
     assert "07" not in repr(asked)
-    for first, last in ((10, 9), (0, SCAN_BLOCKS_MAX), (2**63, 2**63)):
+    for first, last in ((10, 9), (0, SCAN_BLOCKS_MAX), (2**48, 2**48)):
         with pytest.raises(NonCanonical):
             ScanRequest.decode(ScanRequest(bytes(32), first, last).encode())
     with pytest.raises(NonCanonical):

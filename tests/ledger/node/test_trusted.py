@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from specie.crypto.ring import WalletKeys, public_outputs
 
+from ledger import makers
 from ledger.service.world import World, living
 from specie.crypto import hpke
+from specie.crypto.ring import WalletKeys, public_outputs
 from specie.enclave.api import QuoteRules
 from specie.enclave.errors import MeasurementRefused, SimulatedRefused
 from specie.enclave.simulated import SimulatedVerifier
@@ -18,6 +19,7 @@ from specie.kernel.clock import SeededRandomness
 from specie.ledger import errors
 from specie.ledger.api import TrustedNode as TrustedNodeApi
 from specie.ledger.client import SealedNode, quote_rules
+from specie.ledger.messages.address import Address, Network
 from specie.ledger.messages.bulk import CompactBlock, CompactBlocks, CompactGroup, LoggedOutput, OutputPage
 from specie.ledger.messages.header import Header
 from specie.ledger.messages.outputs import Output, OutputKind
@@ -32,6 +34,7 @@ from specie.ledger.messages.sealed import (
 from specie.ledger.node import LogReplica, RingService, ScanService, Sessions, TrustedNode
 from specie.ledger.node.scan import detect
 from specie.ledger.node.sessions import LIFE_S, REQUESTS_MAX
+from specie.ledger.wallet.rings import RingService as RingServiceOfWallet
 from tests.app.serving import ask, run
 
 RING = tuple(range(0, 64, 4))
@@ -64,9 +67,11 @@ def holder(world: World, node: TrustedNodeApi, believed: QuoteRules | None = Non
     )
 
 
-async def header(world: World, height: int) -> Header:
+async def asked(world: World, height: int, indices: tuple[int, ...] = RING) -> tuple[int, tuple[int, ...], bytes, int]:
+    """A question for a ring under the header of that height."""
     ((data, _),) = await world.engine.headers(height, 1)
-    return Header.decode(data)
+    header = Header.decode(data)
+    return height, indices, header.out_root, header.out_size
 
 
 # SPEC LEDGER-11.1.1
@@ -75,7 +80,8 @@ def test_members_of_a_ring_come_with_proofs_in_process_and_over_http(tmp_path: P
         page = OutputPage.decode(await world.engine.outputs(0))
         for node in (world.node, world.node_client):
             assert isinstance(node, TrustedNodeApi)
-            members = await holder(world, node).rings(await header(world, 1), RING, 16)
+            service: RingServiceOfWallet = holder(world, node)
+            members = await service.rings(*await asked(world, 1))
             assert [member.index for member in members] == list(RING)
             assert [member.logged for member in members] == [page.outputs[index] for index in RING]
 
@@ -89,13 +95,13 @@ def test_a_trusted_node_can_stand_alone_and_follow_the_chain_over_http(tmp_path:
         scans = ScanService(world.client)
         node = TrustedNode(world.client, sessions, RingService(replica), scans, rings_slot_s=0, scan_slot_s=0)
         mine = holder(world, node)
-        before = await mine.rings(await header(world, 0), RING, 16)
+        before = await mine.rings(*await asked(world, 0))
         await world.make_final(world.anchor(2))
         tip = (await world.engine.status()).height
-        after = await mine.rings(await header(world, tip), RING, 16)
+        after = await mine.rings(*await asked(world, tip))
         assert [member.logged for member in after] == [member.logged for member in before]
         assert replica.size == (await world.engine.status()).out_size
-        assert await mine.scan(WalletKeys.from_seed(bytes([9]) * 32).export_detect(), 0, tip) == []
+        assert await mine.scan(WalletKeys.from_seed(bytes([9]) * 32).export_detect(), 0, tip, consent=True) == []
 
     tell(tmp_path, story)
 
@@ -114,10 +120,9 @@ def test_an_output_that_is_not_in_the_log_is_not_believed(tmp_path: Path) -> Non
         service = RingService(Lying(world.engine))
         node = TrustedNode(world.engine, sessions, service, ScanService(world.engine), rings_slot_s=0, scan_slot_s=0)
         with pytest.raises(errors.ProofInvalid):
-            await holder(world, node).rings(await header(world, 1), RING, 16)
-        foreign = replace(await header(world, 1), out_root=bytes(32))
+            await holder(world, node).rings(*await asked(world, 1))
         with pytest.raises(errors.ProofInvalid):
-            await holder(world, world.node).rings(foreign, RING, 16)
+            await holder(world, world.node).rings(1, RING, bytes(32), 128)
 
     tell(tmp_path, story)
 
@@ -134,7 +139,7 @@ def test_nothing_is_said_to_a_node_whose_quote_is_not_believed(tmp_path: Path) -
         ]
         for each, chain, reason in believed:
             with pytest.raises(errors.QuoteRefused) as caught:
-                await holder(world, world.node, each, chain).rings(await header(world, 1), RING, 16)
+                await holder(world, world.node, each, chain).rings(*await asked(world, 1))
             assert caught.value.facts["reason"] == reason
         assert "rings" not in world.node.counts
 
@@ -145,12 +150,12 @@ def test_nothing_is_said_to_a_node_whose_quote_is_not_believed(tmp_path: Path) -
 def test_a_session_lives_for_a_minute(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         mine = holder(world, world.node)
-        await mine.rings(await header(world, 1), RING, 16)
+        await mine.rings(*await asked(world, 1))
         session = await world.node.session(bytes(32))
         world.clock.advance(seconds=LIFE_S)
         with pytest.raises(errors.Unknown):
             await world.node.rings(session.session, bytes(300))
-        await mine.rings(await header(world, 1), RING, 16)
+        await mine.rings(*await asked(world, 1))
         assert world.node.counts["sessions"] == 3
 
     tell(tmp_path, story)
@@ -188,10 +193,10 @@ def test_a_session_has_so_many_requests(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         mine = holder(world, world.node)
         for _ in range(REQUESTS_MAX):
-            await mine.rings(await header(world, 1), RING[:1], 16)
+            await mine.rings(*await asked(world, 1, RING[:1]))
         with pytest.raises(errors.Overloaded):
-            await mine.rings(await header(world, 1), RING[:1], 16)
-        await mine.rings(await header(world, 1), RING[:1], 16)
+            await mine.rings(*await asked(world, 1, RING[:1]))
+        await mine.rings(*await asked(world, 1, RING[:1]))
 
     tell(tmp_path, story)
 
@@ -218,7 +223,7 @@ def test_answers_and_refusals_leave_at_the_ends_of_slots(tmp_path: Path) -> None
         sessions = Sessions(world.enclave, world.genesis.chain_id, world.clock, SeededRandomness(5))
         rings, scans = RingService(LogReplica(world.engine)), ScanService(world.engine)
         node = TrustedNode(world.engine, sessions, rings, scans, rings_slot_s=5, scan_slot_s=7, pause=pause)
-        await holder(world, node).rings(await header(world, 1), RING, 16)
+        await holder(world, node).rings(*await asked(world, 1))
         with pytest.raises(errors.Unknown):
             await node.scan("none", b"")
         assert 0 < waited[0] < 5 < waited[1] <= 7
@@ -273,14 +278,41 @@ def test_a_scan_finds_nothing_of_a_stranger_and_takes_detection_keys_only(tmp_pa
         tip = (await world.engine.status()).height
         keys = WalletKeys.from_seed(bytes([9]) * 32)
         for node in (world.node, world.node_client):
-            assert await holder(world, node).scan(keys.export_detect(), 0, tip) == []
+            assert await holder(world, node).scan(keys.export_detect(), 0, tip, consent=True) == []
         with pytest.raises(errors.Unknown):
-            await holder(world, world.node).scan(keys.export_detect(), 0, tip + 5)
+            await holder(world, world.node).scan(keys.export_detect(), 0, tip + 5, consent=True)
         with pytest.raises(errors.NonCanonical):
-            await holder(world, world.node).scan(b"\xff" * 32, 0, tip)
+            await holder(world, world.node).scan(b"\xff" * 32, 0, tip, consent=True)
         session, sealed = await sealed_for(world, bytes(47), SCAN_PATH)
         with pytest.raises(errors.NonCanonical):
             await world.node.scan(session, sealed)
+
+    tell(tmp_path, story)
+
+
+def test_a_scan_finds_what_a_mint_paid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = WalletKeys.from_seed(bytes([9]) * 32)
+    pay = keys.address(0, 0)
+    payee = Address(Network.DEV, pay[:32], pay[32:64], pay[64:])
+    monkeypatch.setattr(makers, "address", lambda seed, net=Network.DEV: payee)
+
+    async def story(world: World) -> None:
+        await world.make_final(makers.mint(world.genesis.chain_id).data)
+        tip = (await world.engine.status()).height
+        found = await holder(world, world.node_client).scan(keys.export_detect(), 0, tip, consent=True)
+        outputs = OutputPage.decode(await world.engine.outputs(0)).outputs
+        assert found == [index for index, logged in enumerate(outputs) if logged.height == tip]
+        assert len(found) == 2
+
+    tell(tmp_path, story)
+
+
+# SPEC LEDGER-11.4.7
+def test_a_detection_key_is_not_handed_out_before_its_holder_agreed(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        with pytest.raises(errors.ConsentMissing, match="for ever"):
+            await holder(world, world.node).scan(bytes(32), 0, 1, consent=False)
+        assert world.node.counts == {}
 
     tell(tmp_path, story)
 
@@ -302,7 +334,7 @@ def test_detection_names_the_global_indices_of_ones_own() -> None:
 # SPEC LEDGER-11.4.3
 def test_a_node_counts_and_keeps_nothing_else(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        await holder(world, world.node).rings(await header(world, 1), RING, 16)
+        await holder(world, world.node).rings(*await asked(world, 1))
         assert world.node.counts == {"sessions": 1, "rings": 1}
 
     tell(tmp_path, story)

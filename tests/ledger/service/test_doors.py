@@ -349,6 +349,40 @@ def test_every_door_of_the_chapter_is_documented(tmp_path: Path) -> None:
     tell(tmp_path, story)
 
 
+VALUES = ["0", "1", "-1", "5", "128", "4096", str(2**63 - 1), str(2**63), str(10**30), "0" * 32, "0" * 64, "A" * 64]
+VALUES += ["-", "zz", "%00", "%C3%A9", "x" * 300, "1.5", "nan", "%2F", "'", "0x10"]
+
+
+def questions_of(document: dict[str, Any]) -> list[str]:
+    """Every GET of the document with every value in every place, one place at a time."""
+    found = []
+    for path, doors in document["paths"].items():
+        if "get" not in doors or ("{" not in path and not doors["get"].get("parameters")) or path.startswith("/errors"):
+            continue
+        named = doors["get"].get("parameters", [])
+        inside = [each["name"] for each in named if each["in"] == "path"]
+        behind = [each["name"] for each in named if each["in"] == "query" and each["name"] != "wait"]
+        for value in VALUES:
+            plain = path
+            for name in inside:
+                plain = plain.replace("{" + name + "}", value)
+            found += [plain, *(f"{plain}?{name}={value}" for name in behind)]
+    return found
+
+
+def test_no_question_finds_a_bug(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        document = json.loads((await ask(world.port, "GET", "/openapi.json")).body)
+        asked = [path for path in questions_of(document) if "/events" not in path]
+        assert len(asked) > 500
+        for path in asked:
+            for accept in ("application/json", OCTETS):
+                heard = await ask(world.port, "GET", path, headers=[("accept", accept)])
+                assert heard.status < 500, (path, heard.body)
+
+    tell(tmp_path, story)
+
+
 def test_headers_are_what_they_say(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         shown = (await read(world, "/headers/0")).json

@@ -85,6 +85,14 @@ def test_a_stream_goes_on_until_the_caller_has_gone() -> None:
     assert len(read_events(asyncio.run(story()), 0)) == 2
 
 
+def test_a_service_that_stops_ends_its_streams() -> None:
+    async def story() -> bytes:
+        stopping = iter([False, True])
+        return await listen(EventStream(coming([header(1)], asyncio.Event()), is_stopping=lambda: next(stopping)))
+
+    assert len(read_events(asyncio.run(story()), 0)) == 1
+
+
 def test_callers_that_cannot_stream_get_what_is_there() -> None:
     async def story() -> tuple[bytes, bytes]:
         some = await listen(EventStream(coming([header(1), header(2)], asyncio.Event()), 5.0))

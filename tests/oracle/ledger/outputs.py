@@ -6,6 +6,7 @@ seed -> k_s k_v k_d s_b s_x     address i: K_s K_v K_d     output: P 32 | C 32 |
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -195,6 +196,7 @@ def send_refund(address: Address, ctx: bytes, value: int, n: bytes, y: int, memo
     return Fields(P, C, encode(s.R), s.vt, u64(value), an, seal_memo(h32("memo", s.q, P), P, C, memo))
 
 
+@cache
 def start_output(chain_id: bytes, class_: int, k: int) -> Fields:
     """Spec: LEDGER 8.6."""
     items = (chain_id, u8(class_), u8(k))

@@ -6,108 +6,20 @@ use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::clsag::{sign, Member, Request, Signature};
-use super::envelope::{class_of, Sealer};
+use super::envelope::Sealer;
 use super::group::{Backend, Ristretto};
 use super::hash::{h32, to_scalar};
-use super::hpke::{Suite, TAG_BYTES};
-use super::keys::{Address, WalletKeys};
-use super::opened::{AMOUNT_MAX, RING_SIZES};
-use super::outputs::{commit, make_output, Fields, MEMO_BYTES, OUTPUT_BYTES};
+use super::keys::WalletKeys;
+use super::outputs::{commit, make_output, Fields, OUTPUT_BYTES};
+use super::plan::{check_shape, Built, Plan, PlanInput};
 use super::random::Stream;
 use super::range;
 use super::scan::{Opened, Status};
 use super::table::field;
-use super::transaction::{
-    plaintext_bytes_max, tx_id, tx_leaf, Input, TxPrivate, TxPublic, FLAG_NOTE, FLAG_PORTABLE, FUND, INPUTS_MAX,
-    TRANSFER, VERSION, WITHDRAW, WITHDRAW_BYTES,
-};
+use super::transaction::{tx_id, tx_leaf, Input, TxPrivate, TxPublic, FLAG_NOTE, FLAG_PORTABLE, VERSION};
 use super::verify::{message, request_key, seal_note};
 use crate::hash::{sha256, Hash};
 use crate::Refusal;
-
-/// One output that is spent, among its decoys.
-pub struct PlanInput {
-    /// The context that the output was made in.
-    pub ctx: Hash,
-    /// Its kind, 1 to 5.
-    pub kind: u8,
-    /// The output.
-    pub output: [u8; OUTPUT_BYTES],
-    /// Its public mask, for the kinds 3 to 5.
-    pub mask: Option<Scalar>,
-    /// The indices of the ring, strictly ascending.
-    pub indices: Vec<u64>,
-    /// P | C of each member.
-    pub members: Vec<[u8; 64]>,
-    /// The place of the output in the ring.
-    pub real: usize,
-}
-
-/// One output to make.
-pub struct PlanOutput {
-    /// Whom it is for.
-    pub to: Address,
-    /// How much.
-    pub value: u64,
-    /// What to tell the recipient.
-    pub memo: [u8; MEMO_BYTES],
-    /// Change: the memo is for the holder of s_b.
-    pub own: bool,
-}
-
-/// All that a transaction is made from.
-pub struct Plan {
-    /// The chain.
-    pub chain_id: Hash,
-    /// TRANSFER, WITHDRAW or FUND.
-    pub kind: u8,
-    /// The last height at which it may enter.
-    pub expiry_height: u64,
-    /// The fee.
-    pub fee: u64,
-    /// What leaves the outputs besides the fee.
-    pub burn: u64,
-    /// As in TxPublic.
-    pub extra: Vec<u8>,
-    /// 1 to 16.
-    pub inputs: Vec<PlanInput>,
-    /// 2, 4, 8 or 16.
-    pub outputs: Vec<PlanOutput>,
-    /// h_a.
-    pub anchor_height: u64,
-    /// The root of the output log at h_a.
-    pub out_root: Hash,
-    /// The epoch.
-    pub epoch: u32,
-    /// The suite of its key.
-    pub suite: u8,
-    /// Its public key.
-    pub epoch_key: Vec<u8>,
-    /// Do not bind the signatures to the envelope.
-    pub portable: bool,
-    /// Plaintext of the sealed note; empty for none.
-    pub note: Vec<u8>,
-}
-
-/// A finished transaction.
-pub struct Built {
-    /// What to submit.
-    pub envelope: Vec<u8>,
-    /// SHA-256 of it.
-    pub env_id: Hash,
-    /// TxPublic.
-    pub tx_public: Vec<u8>,
-    /// tx_id.
-    pub tx_id: Hash,
-    /// tx_leaf.
-    pub tx_leaf: Hash,
-    /// I of the inputs, in the order of TxPublic.
-    pub key_images: Vec<[u8; 32]>,
-    /// n of each output, in the order of the plan.
-    pub anchors: Vec<[u8; 16]>,
-    /// The place in TxPublic of each output of the plan.
-    pub order: Vec<usize>,
-}
 
 /// ctx of kind 1: transfer, withdraw, fund.
 pub fn transfer_context(chain_id: &Hash) -> Hash {
@@ -122,52 +34,33 @@ struct Spend<'a> {
     pseudo_mask: Zeroizing<Scalar>,
 }
 
-/// Refuses: BadPlan.
-fn check_shape(plan: &Plan) -> Result<(), Refusal> {
-    let is_extra_fit = match plan.kind {
-        TRANSFER => plan.extra.is_empty() && plan.burn == 0,
-        WITHDRAW => plan.extra.len() == WITHDRAW_BYTES && plan.burn > 0,
-        FUND => u16::try_from(plan.extra.len()).is_ok() && plan.burn > 0,
-        _ => false,
-    };
-    let amounts = plan.outputs.iter().map(|output| output.value).chain([plan.fee, plan.burn]);
-    let ring_size = plan.inputs.first().map_or(0, |input| input.indices.len());
-    let is_ring = |input: &PlanInput| {
-        input.indices.len() == ring_size
-            && input.members.len() == ring_size
-            && input.indices.windows(2).all(|pair| pair[0] < pair[1])
-            && input.members.get(input.real).is_some_and(|member| member[..] == input.output[..64])
-    };
-    let is_fit = is_extra_fit
-        && (1..=INPUTS_MAX).contains(&plan.inputs.len())
-        && range::COUNTS.contains(&plan.outputs.len())
-        && RING_SIZES.contains(&ring_size)
-        && amounts.into_iter().all(|amount| amount <= AMOUNT_MAX)
-        && plan.inputs.iter().all(is_ring);
-    if is_fit {
-        Ok(())
-    } else {
-        Err(Refusal::BadPlan)
-    }
-}
-
 /// The inputs with their secrets, ascending by key image. Refuses: BadPlan (not ours), WrongTier, Unbalanced.
 fn open_inputs<'a>(keys: &WalletKeys, plan: &'a Plan) -> Result<Vec<Spend<'a>>, Refusal> {
     let mut spends = Vec::with_capacity(plan.inputs.len());
     for input in &plan.inputs {
         let fields = Fields::parse(&input.output)?;
         let opened = keys.open(&input.ctx, &fields, input.kind, input.mask.as_ref())?;
-        let opened = opened.filter(|found| found.status == Status::Ours).ok_or(Refusal::BadPlan)?;
+        let opened = opened
+            .filter(|found| found.status == Status::Ours)
+            .ok_or(Refusal::BadPlan)?;
         let key_image = opened.key_image.ok_or(Refusal::WrongTier)?;
-        spends.push(Spend { plan: input, opened, key_image, pseudo_mask: Zeroizing::new(Scalar::ZERO) });
+        spends.push(Spend {
+            plan: input,
+            opened,
+            key_image,
+            pseudo_mask: Zeroizing::new(Scalar::ZERO),
+        });
     }
     let value_in: u128 = spends.iter().map(|spend| u128::from(spend.opened.value)).sum();
     let outputs: u128 = plan.outputs.iter().map(|output| u128::from(output.value)).sum();
     if value_in != outputs + u128::from(plan.fee) + u128::from(plan.burn) {
         return Err(Refusal::Unbalanced);
     }
-    spends.sort_by(|one, next| one.key_image.cmp(&next.key_image));
-    if spends.windows(2).any(|pair| pair[0].key_image == pair[1].key_image) {
+    spends.sort_by_key(|spend| spend.key_image);
+    if spends
+        .windows(2)
+        .any(|pair| pair[0].key_image == pair[1].key_image)
+    {
         return Err(Refusal::BadPlan);
     }
     Ok(spends)
@@ -184,15 +77,32 @@ fn hedged_stream(plan: &Plan, spends: &[Spend<'_>], random: &[u8; 64]) -> Stream
         secrets.extend_from_slice(spend.opened.mask.as_bytes());
     }
     let mut context = Zeroizing::new(Vec::new());
-    for number in [plan.expiry_height, plan.fee, plan.burn, plan.anchor_height, u64::from(plan.epoch)] {
+    for number in [
+        plan.expiry_height,
+        plan.fee,
+        plan.burn,
+        plan.anchor_height,
+        u64::from(plan.epoch),
+    ] {
         context.extend_from_slice(&number.to_le_bytes());
     }
     for spend in spends {
-        spend.plan.indices.iter().for_each(|index| context.extend_from_slice(&index.to_le_bytes()));
+        spend
+            .plan
+            .indices
+            .iter()
+            .for_each(|index| context.extend_from_slice(&index.to_le_bytes()));
         context.extend_from_slice(spend.plan.members.as_flattened());
     }
     for output in &plan.outputs {
-        context.extend_from_slice(&[output.to.spend_bytes(), output.to.view_bytes(), output.to.detect_bytes()].concat());
+        context.extend_from_slice(
+            &[
+                output.to.spend_bytes(),
+                output.to.view_bytes(),
+                output.to.detect_bytes(),
+            ]
+            .concat(),
+        );
         context.extend_from_slice(&output.value.to_le_bytes());
         context.extend_from_slice(&output.memo);
         context.push(u8::from(output.own));
@@ -253,7 +163,12 @@ fn make_outputs(
         let anchor = random.take();
         let own = wanted.own.then_some(s_b);
         let (output, mask) = make_output(&wanted.to, &ctx, wanted.value, &anchor, &wanted.memo, own);
-        made.push(Made { place, output, value: wanted.value, mask });
+        made.push(Made {
+            place,
+            output,
+            value: wanted.value,
+            mask,
+        });
         anchors.push(anchor);
     }
     made.sort_by_key(|one| field(&one.output, 2));
@@ -292,7 +207,9 @@ pub fn build(keys: &WalletKeys, plan: &Plan, random: &[u8; 64]) -> Result<Built,
     let envelope = seal_transaction(plan, &spends, &tx_public, salt, &mut stream)?;
     let id = tx_id(&tx_public);
     let mut order = vec![0; made.len()];
-    made.iter().enumerate().for_each(|(at, one)| order[one.place] = at);
+    made.iter()
+        .enumerate()
+        .for_each(|(at, one)| order[one.place] = at);
     Ok(Built {
         env_id: sha256(&[&envelope]),
         envelope,
@@ -318,8 +235,18 @@ fn seal_transaction(
     random: &mut Stream,
 ) -> Result<Vec<u8>, Refusal> {
     let share: Zeroizing<[u8; 64]> = Zeroizing::new(random.take());
-    let sealer = Sealer::new(&plan.chain_id, plan.suite, plan.epoch, &plan.epoch_key, share.as_slice())?;
-    let exporter = if plan.portable { Zeroizing::new([0; 32]) } else { sealer.exporter() };
+    let sealer = Sealer::new(
+        &plan.chain_id,
+        plan.suite,
+        plan.epoch,
+        &plan.epoch_key,
+        share.as_slice(),
+    )?;
+    let exporter = if plan.portable {
+        Zeroizing::new([0; 32])
+    } else {
+        sealer.exporter()
+    };
     let message = message(&plan.chain_id, tx_public, plan.anchor_height, &plan.out_root);
     let k_req = Zeroizing::new(request_key(&message, &exporter));
     let signatures = sign_inputs(spends, &message, &k_req, random)?;
@@ -339,7 +266,13 @@ fn seal_transaction(
         indices: spend.plan.indices.clone(),
         signature,
     });
-    let private = TxPrivate { flags, salt, anchor_height: plan.anchor_height, inputs: inputs.collect(), note };
+    let private = TxPrivate {
+        flags,
+        salt,
+        anchor_height: plan.anchor_height,
+        inputs: inputs.collect(),
+        note,
+    };
     sealer.seal(tx_public, &private.encode()?)
 }
 
@@ -351,9 +284,15 @@ fn sign_inputs(
     random: &mut Stream,
 ) -> Result<Vec<Signature>, Refusal> {
     let mut seeds = vec![Zeroizing::new([0; 64]); spends.len()];
-    seeds.iter_mut().for_each(|seed| random.fill_bytes(seed.as_mut_slice()));
-    let jobs: Vec<(usize, &Spend<'_>, &[u8; 64])> =
-        spends.iter().zip(&seeds).enumerate().map(|(number, (spend, seed))| (number, spend, &**seed)).collect();
+    seeds
+        .iter_mut()
+        .for_each(|seed| random.fill_bytes(seed.as_mut_slice()));
+    let jobs: Vec<(usize, &Spend<'_>, &[u8; 64])> = spends
+        .iter()
+        .zip(&seeds)
+        .enumerate()
+        .map(|(number, (spend, seed))| (number, spend, &**seed))
+        .collect();
     jobs.into_par_iter()
         .map(|(number, spend, seed)| sign_one(spend, message, k_ring, number as u8, seed))
         .collect()
@@ -386,25 +325,4 @@ fn sign_one(
     let x = spend.opened.secret.as_ref().ok_or(Refusal::WrongTier)?;
     let z = Zeroizing::new(*spend.opened.mask - *spend.pseudo_mask);
     Ok(sign(&request, x, &z, spend.plan.real, random)?.0)
-}
-
-/// The bytes of the envelope of a transaction of this shape, known before it is built, so that its fee is known.
-///
-/// An index delta counts 5 bytes, so near a border the real envelope can be of the class below; `note_bytes` is the
-/// length of the plaintext. Refuses: WrongHeader (suite), WrongLength (outputs), TooLarge.
-pub fn envelope_class(
-    inputs: usize,
-    outputs: usize,
-    suite: u8,
-    ring_size: usize,
-    extra_bytes: usize,
-    note_bytes: usize,
-) -> Result<usize, Refusal> {
-    let proof_bytes = range::proof_bytes(outputs).ok_or(Refusal::WrongLength)?;
-    if inputs > INPUTS_MAX || ring_size > super::clsag::RING_SIZE_MAX || extra_bytes.max(note_bytes) > 65536 {
-        return Err(Refusal::TooLarge);
-    }
-    let sealed_note = if note_bytes == 0 { 0 } else { note_bytes + TAG_BYTES };
-    let bytes = plaintext_bytes_max(inputs, outputs, ring_size, extra_bytes, sealed_note, proof_bytes);
-    class_of(Suite::from_byte(suite)?, bytes)
 }

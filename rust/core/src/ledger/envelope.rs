@@ -10,7 +10,8 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::ChaCha20Poly1305;
 use zeroize::Zeroizing;
 
-use super::hpke::{set_up_sender, Context, PrivateKey, Suite, TAG_BYTES};
+use super::hpke::{Context, Suite, TAG_BYTES};
+use super::kem::{set_up_sender, PrivateKey};
 use crate::hash::{sha256, Hash};
 use crate::Refusal;
 
@@ -88,7 +89,10 @@ impl EpochKey {
         }
         // The nonce depends on what is sealed, so weak randomness does not repeat it for another key.
         let nonce = sha256(&[b"PL1/wrap", self.0.secret(), key, random]);
-        let payload = Payload { msg: self.0.secret(), aad: &wrap_aad(self.suite()) };
+        let payload = Payload {
+            msg: self.0.secret(),
+            aad: &wrap_aad(self.suite()),
+        };
         let sealed = ChaCha20Poly1305::new(key.into())
             .encrypt(nonce[..12].into(), payload)
             .map_err(|_| Refusal::TooLarge)?;
@@ -103,7 +107,10 @@ impl EpochKey {
             return Err(Refusal::OpenFailed);
         }
         let (nonce, sealed) = wrapped.split_at(12);
-        let payload = Payload { msg: sealed, aad: &wrap_aad(suite) };
+        let payload = Payload {
+            msg: sealed,
+            aad: &wrap_aad(suite),
+        };
         let opened = ChaCha20Poly1305::new(key.into()).decrypt(nonce.into(), payload);
         let secret = Zeroizing::new(opened.map_err(|_| Refusal::OpenFailed)?);
         Ok(Self(PrivateKey::from_secret(kind, &secret)?))
@@ -113,12 +120,16 @@ impl EpochKey {
     // SPEC LEDGER-7.2
     pub fn open(&self, chain_id: &[u8; 32], epoch: u32, envelope: &[u8]) -> Result<Opened, Refusal> {
         let suite = self.0.suite();
-        let (head, rest) = envelope.split_at_checked(HEADER_BYTES).ok_or(Refusal::OpenFailed)?;
+        let (head, rest) = envelope
+            .split_at_checked(HEADER_BYTES)
+            .ok_or(Refusal::OpenFailed)?;
         // The caller judged the header (V-1); another one would not open, so it is not even tried.
         if head != header(suite, epoch, self.public()) {
             return Err(Refusal::OpenFailed);
         }
-        let (enc, sealed) = rest.split_at_checked(suite.enc_bytes()).ok_or(Refusal::OpenFailed)?;
+        let (enc, sealed) = rest
+            .split_at_checked(suite.enc_bytes())
+            .ok_or(Refusal::OpenFailed)?;
         let context = self.0.set_up(enc, &info(chain_id, epoch))?;
         let plaintext = context.open(head, sealed)?;
         let exporter = context.export(EXPORT_LABEL);
@@ -143,11 +154,22 @@ pub struct Sealer {
 impl Sealer {
     /// A fresh share from 64 random bytes. Refuses: WrongHeader (suite), WrongLength, WeakKey (public key).
     // SPEC LEDGER-6.3.2
-    pub fn new(chain_id: &[u8; 32], suite: u8, epoch: u32, public: &[u8], random: &[u8]) -> Result<Self, Refusal> {
+    pub fn new(
+        chain_id: &[u8; 32],
+        suite: u8,
+        epoch: u32,
+        public: &[u8],
+        random: &[u8],
+    ) -> Result<Self, Refusal> {
         let suite = Suite::from_byte(suite)?;
         let (enc, context) = set_up_sender(suite, public, random, &info(chain_id, epoch))?;
         let header = header(suite, epoch, public);
-        Ok(Self { header, suite, enc, context })
+        Ok(Self {
+            header,
+            suite,
+            enc,
+            context,
+        })
     }
 
     /// HPKE Export("PL1/ring", 32).
@@ -223,7 +245,10 @@ mod tests {
                 assert!(key.open(&CHAIN, 4, &envelope).is_err());
                 assert!(key.open(&[5; 32], 3, &envelope).is_err());
             }
-            assert_eq!(sealer(&key, 3).seal(&vec![0; 65536], b"").unwrap_err(), Refusal::TooLarge);
+            assert_eq!(
+                sealer(&key, 3).seal(&vec![0; 65536], b"").unwrap_err(),
+                Refusal::TooLarge
+            );
         }
     }
 
@@ -265,10 +290,25 @@ mod tests {
         let key = EpochKey::generate(2, &[1; 64]).unwrap();
         let wrapped = key.wrap(&[9; 32], &[3; 32]).unwrap();
         assert_eq!(wrapped.len(), WRAPPED_BYTES);
-        assert_eq!(EpochKey::unwrap(2, &wrapped, &[9; 32]).unwrap().public(), key.public());
-        assert!(matches!(EpochKey::unwrap(1, &wrapped, &[9; 32]), Err(Refusal::OpenFailed)));
-        assert!(matches!(EpochKey::unwrap(2, &wrapped, &[8; 32]), Err(Refusal::OpenFailed)));
-        assert!(matches!(EpochKey::unwrap(2, &wrapped[1..], &[9; 32]), Err(Refusal::OpenFailed)));
-        assert!(matches!(EpochKey::generate(3, &[1; 64]), Err(Refusal::WrongHeader)));
+        assert_eq!(
+            EpochKey::unwrap(2, &wrapped, &[9; 32]).unwrap().public(),
+            key.public()
+        );
+        assert!(matches!(
+            EpochKey::unwrap(1, &wrapped, &[9; 32]),
+            Err(Refusal::OpenFailed)
+        ));
+        assert!(matches!(
+            EpochKey::unwrap(2, &wrapped, &[8; 32]),
+            Err(Refusal::OpenFailed)
+        ));
+        assert!(matches!(
+            EpochKey::unwrap(2, &wrapped[1..], &[9; 32]),
+            Err(Refusal::OpenFailed)
+        ));
+        assert!(matches!(
+            EpochKey::generate(3, &[1; 64]),
+            Err(Refusal::WrongHeader)
+        ));
     }
 }

@@ -55,16 +55,28 @@ pub struct Mint<'a> {
 /// Refuses: BadPlan (no values, too many, one beyond 2^62 - 1), Unbalanced (their sum is not V at the end of `head`).
 pub fn build(mint: &Mint<'_>, random: &[u8; 64]) -> Result<Vec<u8>, Refusal> {
     let count = mint.values.len();
-    let padded = range::COUNTS.into_iter().find(|allowed| count <= *allowed).ok_or(Refusal::BadPlan)?;
+    let padded = range::COUNTS
+        .into_iter()
+        .find(|allowed| count <= *allowed)
+        .ok_or(Refusal::BadPlan)?;
     if count == 0 || mint.values.iter().any(|value| *value > AMOUNT_MAX) {
         return Err(Refusal::BadPlan);
     }
     let sum: u128 = mint.values.iter().map(|value| u128::from(*value)).sum();
-    let stated = mint.head.last_chunk::<8>().map(|bytes| u128::from(u64::from_le_bytes(*bytes)));
+    let stated = mint
+        .head
+        .last_chunk::<8>()
+        .map(|bytes| u128::from(u64::from_le_bytes(*bytes)));
     if stated != Some(sum) {
         return Err(Refusal::Unbalanced);
     }
-    let values: Vec<u64> = mint.values.iter().copied().chain(core::iter::repeat(0)).take(padded).collect();
+    let values: Vec<u64> = mint
+        .values
+        .iter()
+        .copied()
+        .chain(core::iter::repeat(0))
+        .take(padded)
+        .collect();
     let mut stream = hedged_stream(mint, random);
     let ctx = mint_context(mint.chain_id, mint.mint_id);
     let mut made: Vec<([u8; OUTPUT_BYTES], u64, Zeroizing<Scalar>)> = Vec::with_capacity(padded);
@@ -79,10 +91,15 @@ pub fn build(mint: &Mint<'_>, random: &[u8; 64]) -> Result<Vec<u8>, Refusal> {
 
     let mut frame = mint.head.to_vec();
     frame.push(padded as u8);
-    made.iter().for_each(|(output, _, _)| frame.extend_from_slice(output));
+    made.iter()
+        .for_each(|(output, _, _)| frame.extend_from_slice(output));
     frame.extend_from_slice(&kernel);
     let context = range::context(mint.chain_id, &NO_SALT, &frame);
-    let openings = Zeroizing::new(made.iter().map(|(_, value, mask)| (*value, **mask)).collect::<Vec<_>>());
+    let openings = Zeroizing::new(
+        made.iter()
+            .map(|(_, value, mask)| (*value, **mask))
+            .collect::<Vec<_>>(),
+    );
     let proof = range::prove(&openings, &context, &mut stream)?;
     frame.extend_from_slice(&(proof.len() as u16).to_le_bytes());
     frame.extend_from_slice(&proof);
@@ -154,7 +171,9 @@ fn sum_of_commitments(outputs: &[u8]) -> Option<RistrettoPoint> {
     if !chunks.remainder().is_empty() || outputs.is_empty() {
         return None;
     }
-    chunks.map(|output| decode_nonzero::<Ristretto>(output[32..64].try_into().ok()?)).sum()
+    chunks
+        .map(|output| decode_nonzero::<Ristretto>(output[32..64].try_into().ok()?))
+        .sum()
 }
 
 /// Check many on all cores.
@@ -177,7 +196,13 @@ mod tests {
         keys.extend(0, 2).unwrap();
         let to = keys.address((0, 1)).unwrap();
         let head = [b"head".as_slice(), &values.iter().sum::<u64>().to_le_bytes()].concat();
-        let mint = Mint { head: &head, chain_id: &CHAIN, mint_id: &MINT, to: &to, values };
+        let mint = Mint {
+            head: &head,
+            chain_id: &CHAIN,
+            mint_id: &MINT,
+            to: &to,
+            values,
+        };
         let tail = build(&mint, &[5; 64]);
         (head, tail, keys)
     }
@@ -192,25 +217,43 @@ mod tests {
             let outputs = &tail[1..1 + count * OUTPUT_BYTES];
             let (core, signature) = frame.split_at(frame.len() - 64);
             let kernel = &tail[1 + outputs.len()..][..32];
-            let claim = |value| Kernel { outputs, value, kernel, signature, core };
+            let claim = |value| Kernel {
+                outputs,
+                value,
+                kernel,
+                signature,
+                core,
+            };
             let total: u64 = values.iter().sum();
             assert_eq!(verify_vartime(&claim(total)), Ok(()));
             assert_eq!(verify_vartime(&claim(total + 1)), Err(KernelFault::Differs));
-            let moved = Kernel { core: &core[1..], ..claim(total) };
+            let moved = Kernel {
+                core: &core[1..],
+                ..claim(total)
+            };
             assert_eq!(verify_vartime(&moved), Err(KernelFault::Proof));
-            let none = Kernel { outputs: &[], ..claim(total) };
+            let none = Kernel {
+                outputs: &[],
+                ..claim(total)
+            };
             assert_eq!(verify_vartime(&none), Err(KernelFault::Differs));
             let before_proof = frame.len() - 64 - 2 - range::proof_bytes(count).unwrap();
             let context = range::context(&CHAIN, &NO_SALT, &frame[..before_proof]);
-            let commitments: Vec<u8> =
-                outputs.chunks(OUTPUT_BYTES).flat_map(|output| output[32..64].to_vec()).collect();
+            let commitments: Vec<u8> = outputs
+                .chunks(OUTPUT_BYTES)
+                .flat_map(|output| output[32..64].to_vec())
+                .collect();
             let proof = &frame[before_proof + 2..frame.len() - 64];
             let claim = range::Claim::decode(&commitments, proof, context).unwrap();
             assert_eq!(range::verify_many_vartime(&[claim]), [true]);
             let ctx = mint_context(&CHAIN, &MINT);
             let found: u64 = outputs
                 .chunks(OUTPUT_BYTES)
-                .map(|output| keys.open(&ctx, &Fields::parse(output).unwrap(), 2, None).unwrap().unwrap())
+                .map(|output| {
+                    keys.open(&ctx, &Fields::parse(output).unwrap(), 2, None)
+                        .unwrap()
+                        .unwrap()
+                })
                 .inspect(|opened| assert_eq!(opened.status, Status::Ours))
                 .map(|opened| opened.value)
                 .sum();
@@ -226,7 +269,13 @@ mod tests {
         let keys = WalletKeys::from_seed(&[8; 32]).unwrap();
         let to = keys.address((0, 1)).unwrap();
         let head = 6u64.to_le_bytes();
-        let mint = Mint { head: &head, chain_id: &CHAIN, mint_id: &MINT, to: &to, values: &[5] };
+        let mint = Mint {
+            head: &head,
+            chain_id: &CHAIN,
+            mint_id: &MINT,
+            to: &to,
+            values: &[5],
+        };
         assert_eq!(build(&mint, &[5; 64]), Err(Refusal::Unbalanced));
         assert_eq!(mint_bytes(3), Err(Refusal::WrongLength));
     }

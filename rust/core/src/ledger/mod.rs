@@ -7,10 +7,12 @@ pub mod envelope;
 pub mod group;
 pub mod hash;
 pub mod hpke;
+pub mod kem;
 pub mod keys;
 pub mod mint;
 pub mod opened;
 pub mod outputs;
+pub mod plan;
 pub mod random;
 pub mod range;
 pub mod scan;
@@ -18,3 +20,6 @@ pub mod sparse;
 pub mod table;
 pub mod transaction;
 pub mod verify;
+
+#[cfg(test)]
+mod transaction_tests;

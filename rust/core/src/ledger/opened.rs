@@ -103,7 +103,13 @@ pub struct Opened {
 impl Opened {
     /// The same without its private part.
     pub fn erased(&self) -> Self {
-        let private = TxPrivate { flags: 0, salt: [0; 32], anchor_height: 0, inputs: Vec::new(), note: Vec::new() };
+        let private = TxPrivate {
+            flags: 0,
+            salt: [0; 32],
+            anchor_height: 0,
+            inputs: Vec::new(),
+            note: Vec::new(),
+        };
         Self {
             tx_public: self.tx_public.clone(),
             public: self.public.clone(),
@@ -136,16 +142,26 @@ pub struct Arrived<'a> {
 /// Open one envelope. `ring_size`: the one in force; a transaction of another allowed size is read all the same, so
 /// that it can be refused for what it is. Refuses: Sealed, Form.
 pub fn open(chain_id: &Hash, arrived: &Arrived<'_>, ring_size: usize) -> Result<Opened, Rule> {
-    let opened = arrived.key.open(chain_id, arrived.epoch, arrived.envelope).map_err(|_| Rule::Sealed)?;
+    let opened = arrived
+        .key
+        .open(chain_id, arrived.epoch, arrived.envelope)
+        .map_err(|_| Rule::Sealed)?;
     let (public_bytes, private_bytes) =
         split_plaintext(arrived.key.suite(), &opened.plaintext).map_err(|_| Rule::Form)?;
     let (public, head) = TxPublic::parse(public_bytes).map_err(|_| Rule::Form)?;
     let inputs = public.key_images.len();
     let others = RING_SIZES.into_iter().filter(|size| *size != ring_size);
     let read = |size: usize| Some((TxPrivate::parse(private_bytes, inputs, size).ok()?, size));
-    let (private, ring_size) = core::iter::once(ring_size).chain(others).find_map(read).ok_or(Rule::Form)?;
+    let (private, ring_size) = core::iter::once(ring_size)
+        .chain(others)
+        .find_map(read)
+        .ok_or(Rule::Form)?;
     let is_portable = private.flags & super::transaction::FLAG_PORTABLE != 0;
-    let exporter = if is_portable { Zeroizing::new([0; 32]) } else { opened.exporter };
+    let exporter = if is_portable {
+        Zeroizing::new([0; 32])
+    } else {
+        opened.exporter
+    };
     let id = tx_id(public_bytes);
     let (faults, points) = judge(&public, &private);
     Ok(Opened {
@@ -167,7 +183,10 @@ pub fn open(chain_id: &Hash, arrived: &Arrived<'_>, ring_size: usize) -> Result<
 pub fn open_many(chain_id: &Hash, arrived: &[Arrived<'_>], ring_size: usize) -> Vec<Result<Opened, Rule>> {
     match arrived {
         [one] => vec![open(chain_id, one, ring_size)],
-        _ => arrived.par_iter().map(|one| open(chain_id, one, ring_size)).collect(),
+        _ => arrived
+            .par_iter()
+            .map(|one| open(chain_id, one, ring_size))
+            .collect(),
     }
 }
 
@@ -182,11 +201,17 @@ pub fn judge(public: &TxPublic, private: &TxPrivate) -> (Vec<Rule>, Option<Point
         // SPEC LEDGER-7.8
         (Rule::ImageOrder, !ascends(public.key_images.iter().copied())),
         // SPEC LEDGER-7.9
-        (Rule::OutputOrder, !ascends(public.outputs.iter().map(|output| field(output, 2)))),
+        (
+            Rule::OutputOrder,
+            !ascends(public.outputs.iter().map(|output| field(output, 2))),
+        ),
         (Rule::Points, failed && !points_decode(public, private)),
         (Rule::Scalars, failed && !scalars_decode(private)),
     ];
-    let faults = broken.into_iter().filter(|(_, is_broken)| *is_broken).map(|(rule, _)| rule);
+    let faults = broken
+        .into_iter()
+        .filter(|(_, is_broken)| *is_broken)
+        .map(|(rule, _)| rule);
     (faults.collect(), points)
 }
 
@@ -215,7 +240,10 @@ fn ascends(items: impl Iterator<Item = [u8; 32]> + Clone) -> bool {
 /// P and R of a refund stub; nothing for other types.
 pub fn stub_points(public: &TxPublic) -> Vec<[u8; 32]> {
     match (public.kind, public.extra.get(32..96)) {
-        (WITHDRAW, Some(points)) => points.chunks(32).filter_map(|point| point.try_into().ok()).collect(),
+        (WITHDRAW, Some(points)) => points
+            .chunks(32)
+            .filter_map(|point| point.try_into().ok())
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -226,7 +254,11 @@ fn is_point(bytes: &[u8; 32]) -> bool {
 
 /// All points and scalars that verification takes; None if one of them is not what it should be.
 pub fn decode(public: &TxPublic, private: &TxPrivate) -> Option<Points> {
-    let statements = private.inputs.iter().zip(&public.pseudo_outputs).zip(&public.key_images);
+    let statements = private
+        .inputs
+        .iter()
+        .zip(&public.pseudo_outputs)
+        .zip(&public.key_images);
     let inputs: Option<Vec<Decoded>> = statements
         .map(|((input, pseudo), image)| Decoded::new(&input.signature, pseudo, image).ok())
         .collect();
@@ -238,15 +270,26 @@ pub fn decode(public: &TxPublic, private: &TxPrivate) -> Option<Points> {
         })
         .collect();
     let stubs = stub_points(public).iter().all(is_point);
-    Some(Points { inputs: inputs?, commitments: commitments.filter(|_| stubs)? })
+    Some(Points {
+        inputs: inputs?,
+        commitments: commitments.filter(|_| stubs)?,
+    })
 }
 
 // SPEC LEDGER-7.12
 fn points_decode(public: &TxPublic, private: &TxPrivate) -> bool {
     let signatures = private.inputs.iter().map(|input| &input.signature);
     let rings = signatures.flat_map(|one| one.l.iter().chain(&one.r).chain(core::iter::once(&one.d)));
-    let outputs = public.outputs.iter().flat_map(|output| (0..3).map(|number| field(output, number)));
-    public.key_images.iter().chain(&public.pseudo_outputs).chain(rings).all(is_point)
+    let outputs = public
+        .outputs
+        .iter()
+        .flat_map(|output| (0..3).map(|number| field(output, number)));
+    public
+        .key_images
+        .iter()
+        .chain(&public.pseudo_outputs)
+        .chain(rings)
+        .all(is_point)
         && outputs.chain(stub_points(public)).all(|point| is_point(&point))
 }
 

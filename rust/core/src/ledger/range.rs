@@ -99,7 +99,9 @@ pub fn prove<R: CryptoRngCore>(
     let points = points.map_err(|_| Refusal::WrongLength)?;
     let encoded = points.iter().map(RistrettoPoint::compress).collect();
     let statement = statement(points, encoded).ok_or(Refusal::WrongLength)?;
-    let opened = openings.iter().map(|(value, mask)| CommitmentOpening::new(*value, vec![*mask]));
+    let opened = openings
+        .iter()
+        .map(|(value, mask)| CommitmentOpening::new(*value, vec![*mask]));
     let witness = RangeWitness::init(opened.collect()).map_err(|_| Refusal::WrongLength)?;
     let proof = Proof::prove_with_rng(&mut transcript(context), &statement, &witness, random);
     Ok(proof.map_err(|_| Refusal::WrongLength)?.to_bytes())
@@ -124,7 +126,12 @@ impl<'a> Claim<'a> {
         let encoded = encoded.ok()?;
         let decode = |bytes: &[u8; 32]| CompressedRistretto(*bytes).decompress();
         let points: Option<Vec<RistrettoPoint>> = encoded.iter().map(decode).collect();
-        Some(Self { points: points?, encoded, proof, context })
+        Some(Self {
+            points: points?,
+            encoded,
+            proof,
+            context,
+        })
     }
 
     /// The parsed form; None for a wrong number of outputs or a proof that is not of that number.
@@ -132,8 +139,15 @@ impl<'a> Claim<'a> {
         if Some(self.proof.len()) != proof_bytes(self.points.len()) || self.proof[0] != 1 {
             return None;
         }
-        let encoded = self.encoded.iter().map(|bytes| CompressedRistretto(*bytes)).collect();
-        Some((statement(self.points.clone(), encoded)?, Proof::from_bytes(self.proof).ok()?))
+        let encoded = self
+            .encoded
+            .iter()
+            .map(|bytes| CompressedRistretto(*bytes))
+            .collect();
+        Some((
+            statement(self.points.clone(), encoded)?,
+            Proof::from_bytes(self.proof).ok()?,
+        ))
     }
 }
 
@@ -157,12 +171,17 @@ pub fn verify_many_vartime(claims: &[Claim<'_>]) -> Vec<bool> {
     let mut answers = vec![false; claims.len()];
     // A batch of mixed numbers would pay for the generators of its largest proof.
     for count in COUNTS {
-        let places: Vec<usize> = (0..claims.len()).filter(|i| claims[*i].points.len() == count).collect();
+        let places: Vec<usize> = (0..claims.len())
+            .filter(|i| claims[*i].points.len() == count)
+            .collect();
         let group: Vec<&Claim<'_>> = places.iter().map(|i| &claims[*i]).collect();
         let size = group.len().div_ceil(rayon::current_num_threads()).clamp(1, BATCH);
         // A batch accepts a bad proof with a chance of 2^-252, and one proof is a batch of one.
         let found = answer_each(&group, size, all_hold, |_| false);
-        places.iter().zip(found).for_each(|(place, holds)| answers[*place] = holds);
+        places
+            .iter()
+            .zip(found)
+            .for_each(|(place, holds)| answers[*place] = holds);
     }
     answers
 }
@@ -174,12 +193,17 @@ mod tests {
 
     fn openings(count: usize) -> Vec<(u64, Scalar)> {
         let value = |i: usize| if i == 0 { u64::MAX } else { i as u64 - 1 };
-        (0..count).map(|i| (value(i), Scalar::from(77 + i as u64))).collect()
+        (0..count)
+            .map(|i| (value(i), Scalar::from(77 + i as u64)))
+            .collect()
     }
 
     fn commitments(openings: &[(u64, Scalar)]) -> Vec<u8> {
         let commit = |(v, b): &(u64, Scalar)| RistrettoPoint::mul_base(b) + value_base() * Scalar::from(*v);
-        openings.iter().flat_map(|one| commit(one).compress().to_bytes()).collect()
+        openings
+            .iter()
+            .flat_map(|one| commit(one).compress().to_bytes())
+            .collect()
     }
 
     fn proof(count: usize) -> Vec<u8> {
@@ -213,7 +237,10 @@ mod tests {
         // Values 2^64 and -1 have no opening as u64: the commitments are moved instead.
         let mut moved = points.clone();
         for offset in [Scalar::ONE, -Scalar::ONE] {
-            let first = CompressedRistretto::from_slice(&points[..32]).unwrap().decompress().unwrap();
+            let first = CompressedRistretto::from_slice(&points[..32])
+                .unwrap()
+                .decompress()
+                .unwrap();
             moved[..32].copy_from_slice((first + value_base() * offset).compress().as_bytes());
             assert!(!holds(&moved, &good, [6; 64]));
         }
@@ -234,7 +261,7 @@ mod tests {
         for place in 0..9 {
             let claim = |i: usize| match i {
                 _ if i == place => Claim::decode(&points2, &bad, [6; 64]).unwrap(),
-                _ if i % 2 == 0 => Claim::decode(&points4, &four, [6; 64]).unwrap(),
+                _ if i & 1 == 0 => Claim::decode(&points4, &four, [6; 64]).unwrap(),
                 _ => Claim::decode(&points2, &two, [6; 64]).unwrap(),
             };
             let answers = verify_many_vartime(&(0..9).map(claim).collect::<Vec<_>>());

@@ -24,8 +24,16 @@ const KIND_OTHER: u8 = 2;
 type Link = Option<Arc<Node>>;
 
 enum Node {
-    Leaf { key: Hash, value: Hash, hash: Hash },
-    Branch { halves: [Link; 2], hash: Hash, size: u64 },
+    Leaf {
+        key: Hash,
+        value: Hash,
+        hash: Hash,
+    },
+    Branch {
+        halves: [Link; 2],
+        hash: Hash,
+        size: u64,
+    },
 }
 
 impl Node {
@@ -82,7 +90,7 @@ impl SparseTree {
     pub fn update(&mut self, items: &[(Hash, Hash)]) {
         let mut sorted = items.to_vec();
         // Stable, so among equal keys the last one stays last; it is the one that is kept.
-        sorted.sort_by(|a, b| a.0.cmp(&b.0));
+        sorted.sort_by_key(|item| item.0);
         sorted.reverse();
         sorted.dedup_by(|later, kept| later.0 == kept.0);
         sorted.reverse();
@@ -194,7 +202,9 @@ fn computed(key: &Hash, value: Option<&Hash>, proof: &[u8]) -> Result<Hash, Refu
     if depth > DEPTH_MAX {
         return Err(Refusal::Malformed);
     }
-    let (bitmap, rest) = rest.split_at_checked(depth.div_ceil(8)).ok_or(Refusal::Malformed)?;
+    let (bitmap, rest) = rest
+        .split_at_checked(depth.div_ceil(8))
+        .ok_or(Refusal::Malformed)?;
     if (depth..bitmap.len() * 8).any(|at| bit(bitmap, at) == 1) {
         return Err(Refusal::Malformed);
     }
@@ -220,7 +230,13 @@ fn computed(key: &Hash, value: Option<&Hash>, proof: &[u8]) -> Result<Hash, Refu
 }
 
 /// The hash at the end of the way. Refuses: Malformed, also for a kind that does not prove what is asked.
-fn end_of_path(kind: u8, key: &Hash, value: Option<&Hash>, rest: &[u8], depth: usize) -> Result<Hash, Refusal> {
+fn end_of_path(
+    kind: u8,
+    key: &Hash,
+    value: Option<&Hash>,
+    rest: &[u8],
+    depth: usize,
+) -> Result<Hash, Refusal> {
     match (kind, value, rest) {
         (KIND_PRESENT, Some(value), []) => Ok(leaf_hash(key, value)),
         (KIND_EMPTY, None, []) => Ok(EMPTY),
@@ -275,7 +291,10 @@ mod tests {
         let before = whole.clone();
         whole.update(&[(key(3), value(9)), (key(3), value(7))]);
         assert_eq!(whole.get(&key(3)), Some(value(7)));
-        assert_eq!((before.get(&key(3)), before.root()), (Some(value(3)), single.root()));
+        assert_eq!(
+            (before.get(&key(3)), before.root()),
+            (Some(value(3)), single.root())
+        );
     }
 
     #[test]
@@ -305,7 +324,12 @@ mod tests {
                 bad[at / 8] ^= 1 << (at % 8);
                 assert!(!verify(&tree.root(), &key(i), known.as_ref(), &bad));
             }
-            assert!(!verify(&tree.root(), &key(i), known.as_ref(), &[proof.as_slice(), &[0]].concat()));
+            assert!(!verify(
+                &tree.root(),
+                &key(i),
+                known.as_ref(),
+                &[proof.as_slice(), &[0]].concat()
+            ));
         }
         let empty = SparseTree::new();
         assert_eq!(empty.prove(&key(0)), [0, 0, 0]);

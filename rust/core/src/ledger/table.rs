@@ -79,7 +79,10 @@ impl Log {
             return self.levels.get(level)?.get(start >> level).copied();
         }
         let split = start + count.next_power_of_two() / 2;
-        Some(node_hash(&self.subtree(start, split)?, &self.subtree(split, end)?))
+        Some(node_hash(
+            &self.subtree(start, split)?,
+            &self.subtree(split, end)?,
+        ))
     }
 
     /// The root of the first `size` leaves. Refuses: OutOfTree.
@@ -99,9 +102,17 @@ impl Log {
         let (mut start, mut end) = (0, size);
         while end - start > 1 {
             let split = start + (end - start).next_power_of_two() / 2;
-            let other = if index < split { (split, end) } else { (start, split) };
+            let other = if index < split {
+                (split, end)
+            } else {
+                (start, split)
+            };
             path.push(self.subtree(other.0, other.1).ok_or(Refusal::OutOfTree)?);
-            (start, end) = if index < split { (start, split) } else { (split, end) };
+            (start, end) = if index < split {
+                (start, split)
+            } else {
+                (split, end)
+            };
         }
         path.reverse();
         Ok(path)
@@ -193,7 +204,10 @@ impl OutputTable {
     pub fn root_with(&self, entries: &[Entry<'_>]) -> Hash {
         let mut peaks: Vec<(usize, Hash)> = Vec::new();
         let mut start = 0;
-        for level in (0..usize::BITS as usize).rev().filter(|level| self.size() >> level & 1 == 1) {
+        for level in (0..usize::BITS as usize)
+            .rev()
+            .filter(|level| self.size() >> level & 1 == 1)
+        {
             // A full subtree stands for each bit of the size; all of them are in the levels.
             if let Some(hash) = self.log.subtree(start, start + (1 << level)) {
                 peaks.push((level, hash));
@@ -211,7 +225,9 @@ impl OutputTable {
             peaks.push((level, node));
         }
         let hashes = peaks.iter().rev().map(|(_, hash)| *hash);
-        hashes.reduce(|right, left| node_hash(&left, &right)).unwrap_or_else(empty_root)
+        hashes
+            .reduce(|right, left| node_hash(&left, &right))
+            .unwrap_or_else(empty_root)
     }
 
     /// The output at an index as a ring member.
@@ -290,7 +306,11 @@ mod tests {
     #[test]
     fn the_table_knows_its_outputs() {
         let outputs: Vec<_> = (0..40).map(output).collect();
-        let entry = |i: usize| Entry { class: (i % 2) as u8, height: i as u64, output: &outputs[i] };
+        let entry = |i: usize| Entry {
+            class: (i % 2) as u8,
+            height: i as u64,
+            output: &outputs[i],
+        };
         let entries: Vec<_> = (0..40).map(entry).collect();
         let mut table = OutputTable::new();
         assert_eq!(table.root_with(&[]), empty_root());
@@ -315,7 +335,11 @@ mod tests {
         let (good, mut bad) = (output(1), output(2));
         bad[..32].fill(0xff);
         let mut table = OutputTable::new();
-        let entries = [&good, &bad].map(|output| Entry { class: 0, height: 1, output });
+        let entries = [&good, &bad].map(|output| Entry {
+            class: 0,
+            height: 1,
+            output,
+        });
         assert_eq!(table.append(&entries), Err(Refusal::BadPoint));
         assert_eq!((table.size(), table.log().size()), (0, 0));
         assert!(!table.is_used(&field(&good, 0)));

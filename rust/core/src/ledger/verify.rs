@@ -1,9 +1,9 @@
 //! The expensive rules of LEDGER §7 for many transactions together: balance, rings, range proofs.
 
-use curve25519_dalek::traits::Identity;
-use curve25519_dalek::RistrettoPoint;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::ChaCha20Poly1305;
+use curve25519_dalek::traits::Identity;
+use curve25519_dalek::RistrettoPoint;
 use rayon::prelude::*;
 
 use super::clsag::{answer_each, prepare, verify_batch_vartime, Fault, Member, Prepared, Statement};
@@ -28,7 +28,10 @@ pub struct Job<'a> {
 
 /// m of LEDGER §5.2.
 pub fn message(chain_id: &Hash, tx_public: &[u8], anchor_height: u64, out_root: &Hash) -> [u8; 64] {
-    framed("tx/msg", &[chain_id, tx_public, &anchor_height.to_le_bytes(), out_root])
+    framed(
+        "tx/msg",
+        &[chain_id, tx_public, &anchor_height.to_le_bytes(), out_root],
+    )
 }
 
 /// k_req of LEDGER §5.2.
@@ -134,7 +137,10 @@ fn make_ready<'a>(
     if !tx.faults.is_empty() {
         return Err(Rule::Balance);
     }
-    let points = job.points.or_else(|| decode(&tx.public, &tx.private)).ok_or(Rule::Balance)?;
+    let points = job
+        .points
+        .or_else(|| decode(&tx.public, &tx.private))
+        .ok_or(Rule::Balance)?;
     // Points that were kept may belong to a transaction that was erased meanwhile.
     if points.inputs.len() != tx.private.inputs.len() || !balances(tx, &points) {
         return Err(Rule::Balance);
@@ -182,14 +188,29 @@ pub fn open_note(tx: &Opened, chain_id: &Hash, out_root: &Hash) -> Option<Vec<u8
     let message = message(chain_id, &tx.tx_public, tx.private.anchor_height, out_root);
     let glue: Vec<[u8; 32]> = tx.private.inputs.iter().map(|input| input.signature.c1).collect();
     let key = note_key(&request_key(&message, &tx.exporter), &glue);
-    let payload = Payload { msg: &tx.private.note, aad: &message };
-    ChaCha20Poly1305::new(&key.into()).decrypt(&[0; 12].into(), payload).ok()
+    let payload = Payload {
+        msg: &tx.private.note,
+        aad: &message,
+    };
+    ChaCha20Poly1305::new(&key.into())
+        .decrypt(&[0; 12].into(), payload)
+        .ok()
 }
 
 /// The sealed form of a note. None only for one that is far too long for an envelope.
-pub fn seal_note(note: &[u8], message: &[u8; 64], request_key: &Hash, glue_values: &[[u8; 32]]) -> Option<Vec<u8>> {
+pub fn seal_note(
+    note: &[u8],
+    message: &[u8; 64],
+    request_key: &Hash,
+    glue_values: &[[u8; 32]],
+) -> Option<Vec<u8>> {
     let key = note_key(request_key, glue_values);
-    let payload = Payload { msg: note, aad: message };
+    let payload = Payload {
+        msg: note,
+        aad: message,
+    };
     // The key depends on fresh ring signatures, so it seals one note and the nonce can be zero.
-    ChaCha20Poly1305::new(&key.into()).encrypt(&[0; 12].into(), payload).ok()
+    ChaCha20Poly1305::new(&key.into())
+        .encrypt(&[0; 12].into(), payload)
+        .ok()
 }

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 GENESIS_FILE = "genesis.cbor"
 VALIDATOR, ENCLAVE, ANCHOR, WITHDRAWAL, REGISTER = "validator", "enclave-root", "anchor", "withdrawal", "register"
 ENCLAVE_FILE = "enclave.sealed"
+DEVELOPMENT_ROOTS = "development-roots"
+"""Keys that sign simulated quotes and that wallets of this installation believe, a line each."""
 ENCLAVE_AAD = b"specie/enclave-root/1"
 GOVERNORS = ("governor-1", "governor-2", "governor-3")
 TREASURY = "treasury"
@@ -99,6 +101,13 @@ async def make_chain_keys(config: Config, people: People, randomness: Randomness
     for role in (VERIFICATION_NODE, TRUSTED_NODE):
         ensure_passphrase(config, role)
         await make_enclave_root(system_store(config, role), config.data_dir / role, randomness)
+    clock = people.clock
+    enclaves = [
+        await open_enclave(system_store(config, role), config.data_dir / role, clock, randomness)
+        for role in (VERIFICATION_NODE, TRUSTED_NODE)
+    ]
+    roots = "\n".join(enclave.development_root.hex() for enclave in enclaves) + "\n"
+    write_private(config.data_dir / DEVELOPMENT_ROOTS, roots.encode())
     system_store(config, VERIFICATION_NODE).create(VALIDATOR, "ed25519", ["block"])
     for role in SYSTEMS:
         system_store(config, role).create(ANCHOR, "ed25519", ["op:48"])

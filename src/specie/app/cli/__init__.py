@@ -30,6 +30,8 @@ COMMANDS = (
     Command("issue", "specie.issuance.cli", "issue", "Ask for money, approve it, make it, redeem it.", _MONEY),
     Command("quota", "specie.issuance.cli", "quota", "How much may be issued, and how much is left.", _MONEY),
     Command("supply", "specie.issuance.cli", "supply", "How much there is, with proof.", _MONEY),
+    Command("wallet", "specie.ledger.cli", "wallet", "Private money: receive, pay, prove, back up.", _MONEY),
+    Command("ledger", "specie.ledger.cli", "ledger", "The private ledger: blocks, proofs, submissions.", _MONEY),
     Command("issuance", "specie.issuance.cli", "issuance", "Keys, policy, officers, logs (for operators).", _MONEY),
     Command("audit", "specie.app.audit", "audit", "Check the supply equation from the data.", _MONEY),
     Command(
@@ -53,7 +55,9 @@ COMPLETION = "_SPECIE_COMPLETE"
 HELP = """A complete digital-currency platform.
 
     specie up                       start everything on this computer
-    specie issue request 5000       ask for 5 000.00 of new money
+    specie wallet new alice         make a wallet
+    specie issue request 5000       ask for 5 000.00 of new money, onto the private ledger
+    specie wallet pay ADDRESS 12.50 pay without being seen
 
 Global flags may stand anywhere on the line. Results go to standard output, all else to standard error."""
 

@@ -17,6 +17,7 @@ from specie.app.cli.errors import Declined, Usage
 from specie.app.cli.flags import Flags
 
 if TYPE_CHECKING:
+    from specie.app.chain.place import LedgerWorkplace
     from specie.app.config.layers import Loaded
     from specie.app.config.model import Config
     from specie.app.http.client import ServiceClient
@@ -129,6 +130,12 @@ class Terminal:
         from specie.app.workplace import Workplace
 
         return Workplace(self.config, url=self.flags.url, timeout_s=self.flags.timeout_s)
+
+    def ledger_place(self) -> LedgerWorkplace:
+        """The ledger and the wallets that commands work with. Raises Usage for a bad ``--url``."""
+        from specie.app.chain.place import LedgerWorkplace
+
+        return LedgerWorkplace(self.workplace())
 
 
 def _print(text: str, stream: TextIO) -> None:

@@ -12,12 +12,12 @@ from specie.app.demo.stage import Stage
 from specie.app.demo.story import AMOUNT, TOO_MUCH, Memory, Told, check
 from specie.app.http.client import RemoteRefused
 from specie.issuance.cli.gathering import Piece, gather
-from specie.issuance.messages.objects import Deny
-from specie.issuance.protocol.envelope import open_one
+from specie.issuance.messages.objects import ControlBit, Deny
+from specie.issuance.protocol.envelope import open_one, read_unverified
 from specie.issuance.wallet.officer import approve
 from specie.issuance.wallet.owner import verify_unit
 
-OPERATOR, OFFICER, OWNER = "omar", "mina", "alice"
+OPERATOR, OFFICER, OWNER, PAYEE = "omar", "mina", "alice", "bob"
 PILES = ((100, 40), (50, 20))
 """What Alice gets: 40 units of 100.00 and 20 of 50.00."""
 
@@ -40,6 +40,13 @@ async def tell_founding(stage: Stage, memory: Memory, told: Told) -> None:
     check(figures.policy_version == policy.version, "all systems have the same policy")
     daily = next(limit for limit in policy.limits if limit.name == "daily")
     systems = ", ".join(stage.place.system_id(role) for role in stage.built.roles)
+    for name in (OWNER, PAYEE):
+        await stage.wallets.new_wallet(name)
+    async with stage.wallets.wallet(OWNER) as alice:
+        _, address = await alice.receive("issuer")
+    memory.address = address.data
+    chain = await stage.wallets.ledger().status()
+    check(chain.dev and chain.enclave == "simulated", "a sandbox's ledger says that it is one")
     told.lines = [
         f"systems {systems}: one process, each with its own store and keys; separation of duties is OFF",
         f"{len(keys.entries)} keys in manifest {keys.version}, signed by {keys.manifest.threshold} of {signers} root"
@@ -47,6 +54,8 @@ async def tell_founding(stage: Stage, memory: Memory, told: Told) -> None:
         f"quota {office.words(daily.cap, memory.currency)} today; no officer up to"
         f" {office.words(tiers[0].up_to, memory.currency)}, one up to {office.words(tiers[1].up_to, memory.currency)},"
         " two above",
+        f"ledger {chain.chain_id[:12]}: 1 verification node, ring size {chain.ring_size}, enclave SIMULATED; wallets of"
+        " Alice and Bob",
     ]
     told.figures = {
         "data_dir": str(stage.config.data_dir),
@@ -61,10 +70,10 @@ async def tell_founding(stage: Stage, memory: Memory, told: Told) -> None:
 
 async def order(stage: Stage, memory: Memory, value: str, piles: list[tuple[str, int]], key: str) -> Any:
     """`POST /v1/issues` as an operator's program sends it."""
-    owner = await stage.place.hand(OWNER).kid()
     body = {
         "amount": {"currency": memory.currency, "value": value},
-        "owner": owner.hex(),
+        "owner": sha256(memory.address).hexdigest(),
+        "address": memory.address.hex(),
         "purpose": "retail",
         "operator": OPERATOR,
         "denominations": [{"value": each, "count": count} for each, count in piles],
@@ -195,10 +204,10 @@ async def tell_units(stage: Stage, memory: Memory, told: Told) -> None:
     memory.units = list(await office.issuance.units(memory.issue))
     opened = [verify_unit(unit, keys, now_s) for unit in memory.units]
     total = sum(unit.body.value for unit in opened)
-    owner = await stage.place.hand(OWNER).kid()
+    memory.unit_root = read_unverified(opened[0].body.control_bit, ControlBit).body.unit_root
     check(len(opened) == sum(count for _, count in PILES), "as many units as were asked for")
     check(total == office.parse(AMOUNT, memory.currency), "the units add up")
-    check(all(unit.body.owner == owner for unit in opened), "the units are Alice's")
+    check(all(unit.body.owner == sha256(memory.address).digest() for unit in opened), "the units are Alice's")
     serials = {unit.claims.cti for unit in opened}
     check(len(serials) == len(opened), "every unit has a serial of its own")
     first: Piece = case.of("dc-unit")[0]

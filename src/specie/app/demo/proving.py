@@ -1,4 +1,4 @@
-"""The second half of the story: replays, forgeries, redemption, the stand-alone verifier, the books."""
+"""The end of the story: replays, forgeries, the stand-alone verifier, the books."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any
 from specie.app.books import audit_books, bundle_books
 from specie.app.config.model import SYSTEMS
 from specie.app.demo.asking import OWNER, held, post, short
+from specie.app.demo.spending import stock
 from specie.app.demo.stage import Stage
 from specie.app.demo.story import AMOUNT, REDEEMED, Memory, Told, check
-from specie.app.http.client import RemoteRefused
 from specie.crypto import cose
 from specie.crypto.ed25519 import SigningKey
 from specie.issuance.api import Parcel
 from specie.issuance.messages.claims import Claims, Signed, payload_of
-from specie.issuance.messages.objects import Redemption, Unit
-from specie.issuance.protocol.envelope import open_one, read_unverified
+from specie.issuance.messages.objects import Unit
+from specie.issuance.protocol.envelope import read_unverified
 from specie.issuance.wallet.owner import redemption_request, verify_unit
 from specie.kernel.errors import Refused
 
@@ -107,64 +107,6 @@ async def redeem_forged(stage: Stage, data: bytes) -> str:
     except Refused as refusal:
         return refusal.code
     return ""
-
-
-async def stock(stage: Stage) -> int:
-    """What quota control counts as out, minor units."""
-    quotas = await stage.office.quota_control.quotas()
-    return max(each.used for each in quotas.buckets if each.kind == "stock")
-
-
-# SPEC ISSUANCE-14.1, ISSUANCE-14.3, ISSUANCE-14.5
-async def tell_redemption(stage: Stage, memory: Memory, told: Told) -> None:
-    """Alice hands a unit back: a signed receipt, and the quota has room again."""
-    office = stage.office
-    hand = stage.place.hand(OWNER)
-    value = office.parse(REDEEMED, memory.currency)
-    unit = next(each for each in memory.units if read_unverified(each, Unit).body.value == value)
-    memory.used_before = await stock(stage)
-    request = await redemption_request(hand, [unit], "cash desk")
-    memory.redemption = Parcel(request, await hand.cose_key())
-    memory.receipt = await office.issuance.redeem(memory.redemption)
-    keys = await office.read_keys()
-    receipt = open_one(memory.receipt, Redemption, keys, lambda kid: keys.entry(kid, ("qc:bit",)))
-    check(receipt.body.amount == value, "the receipt is over the sum")
-    after = await stock(stage)
-    check(memory.used_before - after == value, "the quota is back")
-    _, state = await office.issuance.unit(read_unverified(unit, Unit).claims.cti)
-    check(state == "redeemed", f"the unit is {state}")
-    told.lines = [
-        f"Alice hands back {office.words(value, memory.currency)} ─ receipt of {receipt.claims.iss}: key"
-        f" {short(receipt.kid)}, hash {short(receipt.hash)}, log position {receipt.body.sequence}",
-        f"outstanding {office.words(memory.used_before, memory.currency)} → {office.words(after, memory.currency)}",
-    ]
-    told.figures = {
-        "amount": REDEEMED,
-        "receipt": {"key": receipt.kid.hex(), "hash": receipt.hash.hex(), "verified": True},
-        "outstanding": office.plain(after, memory.currency),
-    }
-
-
-# SPEC ISSUANCE-14.15
-async def tell_second_redemption(stage: Stage, memory: Memory, told: Told) -> None:
-    """The same request gets the same receipt; the same unit in a new request gets nothing."""
-    office, hand = stage.office, stage.place.hand(OWNER)
-    before = await stock(stage)
-    same = await office.issuance.redeem(memory.redemption)
-    check(same == memory.receipt, "the same request again gets the same receipt")
-    value = office.parse(REDEEMED, memory.currency)
-    unit = next(each for each in memory.units if read_unverified(each, Unit).body.value == value)
-    request = await redemption_request(hand, [unit], "cash desk")
-    codes = []
-    for system, units in ((office.issuance, ()), (office.quota_control, (unit,))):
-        try:
-            await system.redeem(Parcel(request, await hand.cose_key(), units))
-        except RemoteRefused as refusal:
-            codes.append(refusal.code)
-    check(codes == ["issuance.already_redeemed"] * 2, f"a second redemption is refused: {codes}")
-    check(await stock(stage) == before, "nothing moved")
-    told.lines = [f"the same unit again ─ refused by is-1 and by qc-1 ({codes[0]}); nothing moved"]
-    told.figures = {"code": codes[0], "same_receipt": True}
 
 
 # SPEC ISSUANCE-16.4.1

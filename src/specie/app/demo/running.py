@@ -15,7 +15,7 @@ from pathlib import Path
 from specie.app.cli.errors import Usage
 from specie.app.cli.terminal import Terminal
 from specie.app.config.model import Config
-from specie.app.demo import asking, proving
+from specie.app.demo import asking, proving, spending
 from specie.app.demo.stage import Stage, at, open_stage
 from specie.app.demo.story import Act, play
 from specie.app.demo.telling import Teller, as_line, banner, books_line, equation, write
@@ -33,8 +33,12 @@ ACTS: list[tuple[str, str, Act]] = [
     ("units", "Issue", asking.tell_units),
     ("replay", "Replay", proving.tell_replay),
     ("forge", "Forge", proving.tell_forgery),
-    ("redeem", "Redeem", proving.tell_redemption),
-    ("redeem_twice", "Redeem", proving.tell_second_redemption),
+    ("mint", "Mint", spending.tell_mint),
+    ("pay", "Pay", spending.tell_payment),
+    ("proof", "Prove", spending.tell_proof),
+    ("redeem", "Redeem", spending.tell_redemption),
+    ("redeem_twice", "Redeem", spending.tell_second_redemption),
+    ("blocks", "Blocks", spending.tell_blocks),
     ("verify", "Verify", proving.tell_verification),
     ("books", "Books", proving.tell_books),
 ]

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from specie.app.build import Built, build_all
+from specie.app.chain.founding import read_genesis
+from specie.app.chain.place import LedgerWorkplace
 from specie.app.config.model import Config
 from specie.app.founding import found, is_founded
 from specie.app.http.server import HttpServer
 from specie.app.workplace import Workplace
 from specie.issuance.cli.office import Office
 from specie.kernel.clock import Clock, Randomness, SystemClock, SystemRandomness
+from specie.ledger.messages.genesis import Genesis
 
 SETTLED_WITHIN_S = 8.0
 LOOK_EVERY_S = 0.02
@@ -29,6 +32,8 @@ class Stage:
     built: Built
     server: HttpServer
     office: Office
+    wallets: LedgerWorkplace
+    genesis: Genesis
 
     @property
     def place(self) -> Workplace:
@@ -68,7 +73,8 @@ async def open_stage(
         inner = server.url.replace("0.0.0.0", "127.0.0.1")
         place = Workplace(config, url=inner, clock=clock, randomness=source)
         try:
-            yield Stage(config, built, server, Office(place))
+            wallets = LedgerWorkplace(place, delay_s=0)
+            yield Stage(config, built, server, Office(place), wallets, read_genesis(config))
         finally:
             await place.close()
             await server.stop()
@@ -78,4 +84,4 @@ async def open_stage(
 
 def at(config: Config, folder: Path) -> Config:
     """The sandbox's configuration with another data folder, whatever else is set."""
-    return Config(data_dir=folder, currency=config.currency)
+    return Config(data_dir=folder, currency=config.currency.model_copy(update={"registry": "ledger"}))

@@ -1,4 +1,4 @@
-"""The story of this release, step by step, each with its checks: money is issued under quota, redeemed, and proved."""
+"""The story of this release, step by step with its checks: issued under quota, paid in private, redeemed, proved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from specie.app.demo.stage import Stage
 
 Figures = dict[str, Any]
-AMOUNT, TOO_MUCH, REDEEMED = "5000.00", "20000.00", "100.00"
+AMOUNT, TOO_MUCH, PAID, REDEEMED = "5000.00", "20000.00", "250.00", "100.00"
 
 
 class CheckFailed(Exception):
@@ -55,8 +55,13 @@ class Memory:
     request: bytes = b""
     case: Any = None
     units: list[bytes] = field(default_factory=list)
-    redemption: Any = None
-    receipt: bytes = b""
+    unit_root: bytes = b""
+    address: bytes = b""
+    """Where Alice's units go: 102 bytes."""
+    payee: bytes = b""
+    payment: bytes = b""
+    proof: bytes = b""
+    token: bytes = b""
     used_before: int = 0
     books: Figures = field(default_factory=dict)
 

@@ -153,7 +153,7 @@ def find(
             rows.append({"what": "key image", "height": image.spent_height, "state": "spent"})
         for what_, ask in (("submission", desk.ledger.submission), ("receipt", desk.ledger.receipt)):
             try:
-                found = await ask(ident)  # type: ignore[operator]
+                found = await ask(ident)
             except Unknown:
                 continue
             if isinstance(found, Submitted):

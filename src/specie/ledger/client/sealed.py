@@ -17,9 +17,8 @@ from specie.enclave.api import QuoteRules, QuoteVerifier
 from specie.kernel.clock import Clock, Randomness
 from specie.kernel.errors import Refused
 from specie.ledger.api import Session, TrustedNode
-from specie.ledger.errors import NonCanonical, ProofInvalid, QuoteRefused
+from specie.ledger.errors import ConsentMissing, NonCanonical, ProofInvalid, QuoteRefused
 from specie.ledger.messages.bulk import RingAnswer, RingMember
-from specie.ledger.messages.header import Header
 from specie.ledger.messages.parameters import Parameters
 from specie.ledger.messages.sealed import (
     ANSWER_LABEL,
@@ -36,6 +35,14 @@ from specie.ledger.messages.sealed import (
     session_report,
 )
 from specie.ledger.messages.views import time_of
+
+RING_SIZES = (16, 32, 64)
+
+SCAN_WARNING = (
+    "Whoever holds the detection key can tell for ever which outputs are this wallet's and which addresses belong "
+    "together, though no amounts."
+)
+"""What a wallet says before it hands out k_d."""
 
 
 # SPEC LEDGER-12.2.1
@@ -74,50 +81,41 @@ class SealedNode:
         self._randomness = randomness
         self._opened: _Opened | None = None
 
-    async def rings(self, header: Header, indices: Sequence[int], ring_size: int) -> tuple[RingMember, ...]:
-        """All positions of one ring with their outputs, proven to the out_root of a header that the caller verified.
+    async def rings(self, h_a: int, indices: Sequence[int], out_root: bytes, out_size: int) -> tuple[RingMember, ...]:
+        """All positions of one ring with their outputs, proven to the out_root of a header that was verified.
 
-        indices: strictly ascending, the real one among them, in one request (LEDGER-10.4). H_p of the members is not
-        proven: whoever signs computes it anew. Raises QuoteRefused, ProofInvalid, and what the node refuses.
+        indices: strictly ascending, as many as RING_SIZE, the real one among them, in one request (LEDGER-10.4). H_p of
+        the members is not proven: whoever signs computes it anew. Raises QuoteRefused, what the node refuses,
+        ProofInvalid.
         """
-        request = RingRequest(header.height, tuple(indices)).encode(ring_size)
-        answer = await self._ask(RINGS_PATH, request)
-        if len(answer) != ring_answer_bytes(ring_size):
+        size = next((each for each in RING_SIZES if len(indices) <= each), RING_SIZES[-1])
+        answer = await self._ask(RINGS_PATH, RingRequest(h_a, tuple(indices)).encode(size))
+        if len(answer) != ring_answer_bytes(size):
             raise ProofInvalid("the answer has not the size of its kind")
         found = _readable(answer)
-        self._check(found, header, indices)
+        if (found.anchor_height, found.out_size, found.out_root) != (h_a, out_size, out_root):
+            raise ProofInvalid("the answer is for another height")
+        if [member.index for member in found.members] != list(indices):
+            raise ProofInvalid("the answer holds other positions than were asked for")
+        for member in found.members:
+            _check_path(member, out_root, out_size)
         return found.members
 
-    # SPEC LEDGER-11.4.5
-    async def scan(self, detection_key: bytes, first: int, last: int) -> list[int]:
-        """Candidates among the outputs of some blocks, both ends included. The holder agreed to hand out k_d
-        (LEDGER-11.4.7). What is missing in the answer cannot be known: open what it names and check the sums.
+    # SPEC LEDGER-11.4.5, LEDGER-11.4.7
+    async def scan(self, detection_key: bytes, first: int, last: int, *, consent: bool) -> list[int]:
+        """Candidates among the outputs of some blocks, both ends included. What is missing in the answer cannot be
+        known: open what it names and check the sums.
 
-        Raises QuoteRefused, ProofInvalid, and what the node refuses.
+        consent: the holder was told what handing out k_d gives away, and agreed. Raises, in this order: ConsentMissing,
+        QuoteRefused, what the node refuses, ProofInvalid.
         """
+        if not consent:
+            raise ConsentMissing(SCAN_WARNING)
         answer = await self._ask(SCAN_PATH, ScanRequest(detection_key, first, last).encode())
         try:
             return decode_candidates(answer)
         except NonCanonical as error:
             raise ProofInvalid("the answer cannot be read") from error
-
-    # SPEC LEDGER-11.1.1
-    @staticmethod
-    def _check(answer: RingAnswer, header: Header, indices: Sequence[int]) -> None:
-        if (answer.anchor_height, answer.out_size, answer.out_root) != (
-            header.height,
-            header.out_size,
-            header.out_root,
-        ):
-            raise ProofInvalid("the answer is for another height")
-        if [member.index for member in answer.members] != list(indices):
-            raise ProofInvalid("the answer holds other positions than were asked for")
-        for member in answer.members:
-            leaf = merkle.leaf_hash(member.logged.encode())
-            try:
-                merkle.verify_inclusion(leaf, member.index, header.out_size, member.path, header.out_root)
-            except PathInvalid as error:
-                raise ProofInvalid("an output does not stand where the node says") from error
 
     async def _ask(self, path: str, plaintext: bytes) -> bytes:
         session = await self._session()
@@ -156,6 +154,15 @@ class SealedNode:
         except Refused as error:
             raise QuoteRefused(error.detail, reason=error.code) from error
         return _Opened(session.session, public_key, expires_us)
+
+
+# SPEC LEDGER-11.1.1
+def _check_path(member: RingMember, out_root: bytes, out_size: int) -> None:
+    leaf = merkle.leaf_hash(member.logged.encode())
+    try:
+        merkle.verify_inclusion(leaf, member.index, out_size, member.path, out_root)
+    except PathInvalid as error:
+        raise ProofInvalid("an output does not stand where the node says") from error
 
 
 def _readable(answer: bytes) -> RingAnswer:

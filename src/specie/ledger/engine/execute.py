@@ -48,21 +48,28 @@ def run(block: Block, candidates: list[Candidate], operations: list[Operation]) 
     return refusals
 
 
-# SPEC LEDGER-8.5.2, LEDGER-8.5.4, LEDGER-15.25
+# SPEC LEDGER-8.5.2
 def run_candidate(block: Block, candidate: Candidate) -> Exception | None:
     """One transaction at its turn: judged, then applied."""
-    if candidate.leaf in block.leaves:
-        return TxDuplicate("the same transaction stands in this block")
-    refusal = judge_cheap(block, candidate)
+    refusal = judge(block, candidate)
     if refusal is not None:
-        if isinstance(refusal, KeyImageSpent) and block.chain.is_final(candidate.leaf):
-            return TxDuplicate("the same transaction took effect before")
         return refusal
     try:
         _apply(block, candidate)
     except (Rejected, Deferred) as refused:
         return refused
     return None
+
+
+# SPEC LEDGER-8.5.4, LEDGER-15.25
+def judge(block: Block, candidate: Candidate) -> Exception | None:
+    """The first rule that a transaction fails as the block stands; a duplicate is named as such."""
+    if candidate.leaf in block.leaves:
+        return TxDuplicate("the same transaction stands in this block")
+    refusal = judge_cheap(block, candidate)
+    if isinstance(refusal, KeyImageSpent) and block.chain.is_final(candidate.leaf):
+        return TxDuplicate("the same transaction took effect before")
+    return refusal
 
 
 def _apply(block: Block, candidate: Candidate) -> None:

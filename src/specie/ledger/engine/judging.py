@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from specie.crypto.transactions import EpochKey, OpenedTransaction, open_envelopes, verify_transactions
 
@@ -10,20 +11,31 @@ from specie.kernel.clock import Randomness
 from specie.ledger.engine.chain import Chain
 from specie.ledger.engine.ports import EpochEntry, EpochKeys
 from specie.ledger.engine.tip import Tip
-from specie.ledger.errors import Deferred, NotReady, Rejected
+from specie.ledger.errors import NotReady, Rejected
 from specie.ledger.protocol.rules import (
     Candidate,
-    View,
     can_prove,
     candidate_of,
     check_head,
-    judge_cheap,
     read_head,
     refusal_of,
 )
 
 Item = tuple[bytes, bytes]
 """(SHA-256 of the envelope, envelope)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a look at one envelope gave."""
+
+    candidate: Candidate | None = None
+    """None where V-1 to V-3 failed, or the key is missing."""
+    refusal: Exception | None = None
+
+
+NOT_READY = Judgement(refusal=NotReady("this node lacks the key of a live epoch"))
+Cheap = Callable[[Candidate], Exception | None]
 
 
 class Judge:
@@ -34,28 +46,26 @@ class Judge:
         self._epoch_keys = epoch_keys
         self._randomness = randomness
 
-    def judge(self, tip: Tip, items: Sequence[Item], view: View | None) -> list[Candidate | Exception]:
+    def judge(self, tip: Tip, items: Sequence[Item], cheap: Cheap | None) -> list[Judgement]:
         """Each envelope as a candidate whose lasting rules were judged, or the refusal of V-1 to V-3.
 
-        With a view, whatever fails a cheap rule against it is refused here and never verified; without one, all are
-        verified that can be, so that a block judges the same whatever this node had seen before.
+        With `cheap`, whatever it refuses is refused here and never verified; without it, all are verified that can be,
+        so that a block judges the same whatever this node had seen before.
         """
-        answers: list[Candidate | Exception] = [NotReady()] * len(items)
+        answers = [NOT_READY] * len(items)
         places, sealed = self._admit(tip, items, answers)
-        opened = self._open(tip, sealed)
+        rules, outputs_at = tip.rules, self._chain.outputs_at
         proving: list[tuple[Candidate, OpenedTransaction]] = []
-        for place, (_, epoch, data), transaction in zip(places, sealed, opened, strict=True):
+        for place, (_, epoch, data), transaction in zip(places, sealed, self._open(tip, sealed), strict=True):
             if transaction is None:
-                continue  # NotReady stands there
+                continue  # NOT_READY stands there
             if isinstance(transaction, str):
-                answers[place] = refusal_of(transaction)
+                answers[place] = Judgement(refusal=refusal_of(transaction))
                 continue
             candidate = candidate_of(transaction, items[place][0], len(data), epoch, self._chain.classes)
-            answers[place] = candidate
-            refusal = None if view is None else judge_cheap(view, candidate)
-            if refusal is not None:
-                answers[place] = refusal
-            if refusal is None and can_prove(tip.rules.parameters, tip.rules.height, candidate, self._chain.outputs_at):
+            refusal = None if cheap is None else cheap(candidate)
+            answers[place] = Judgement(candidate, refusal)
+            if refusal is None and can_prove(rules.parameters, rules.height, candidate, outputs_at):
                 proving.append((candidate, transaction))
             else:
                 transaction.erase()
@@ -73,7 +83,7 @@ class Judge:
 
     # SPEC LEDGER-7.1, LEDGER-7.25
     def _admit(
-        self, tip: Tip, items: Sequence[Item], answers: list[Candidate | Exception]
+        self, tip: Tip, items: Sequence[Item], answers: list[Judgement]
     ) -> tuple[list[int], list[tuple[EpochKey, int, bytes]]]:
         """V-1: the places and contents of envelopes that may be opened; refusals go into `answers`."""
         epochs: dict[int, EpochEntry] = {entry.epoch: entry for entry in tip.epochs if entry.epoch in tip.rules.live}
@@ -85,11 +95,10 @@ class Judge:
                 entry = epochs.get(head.epoch)
                 check_head(head, entry)
                 key = self._epoch_keys.key(head.epoch)
-                if key is None:
-                    raise NotReady("this node lacks the key of a live epoch")
-            except (Rejected, Deferred) as refusal:
-                answers[place] = refusal
-            else:
+            except Rejected as refusal:
+                answers[place] = Judgement(refusal=refusal)
+                continue
+            if key is not None:
                 places.append(place)
                 sealed.append((key, head.epoch, data))
         return places, sealed

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from specie.kernel.clock import Randomness
 from specie.kernel.db import Database
 from specie.ledger.api import BlockResult, Verdict
 from specie.ledger.engine.chain import Chain
 from specie.ledger.engine.closing import Closed, close
-from specie.ledger.engine.execute import Operation, run, run_operation
-from specie.ledger.engine.judging import Item, Judge
+from specie.ledger.engine.execute import Operation, judge, run, run_operation
+from specie.ledger.engine.judging import Item, Judge, Judgement
 from specie.ledger.engine.loading import load
 from specie.ledger.engine.next_rules import with_next_rules
 from specie.ledger.engine.overlay import Block
@@ -85,23 +86,25 @@ class Machine:
         block = Block(tip, max(tip.time_ms + 1, time_ms or 0), self.chain)
         verdicts: dict[bytes, Verdict] = {}
         envelopes = [item for item in items if is_envelope(item[1])]
-        for (ident, data), answer in zip(envelopes, self._judge.judge(tip, envelopes, block), strict=True):
+        answers = self._judge.judge(tip, envelopes, partial(judge, block))
+        for (ident, data), answer in zip(envelopes, answers, strict=True):
             verdicts[ident] = self._verdict(ident, data, answer)
         operations = [item for item in items if not is_envelope(item[1])]
         for (ident, data), found in zip(operations, self._operations(operations), strict=True):
             verdicts[ident] = self._check_operation(tip, block.time_ms, ident, data, found)
         return [verdicts[ident] for ident, _ in items]
 
-    def _verdict(self, ident: bytes, data: bytes, answer: Candidate | Exception) -> Verdict:
-        if isinstance(answer, Exception):
-            return Verdict(ident, answer)
-        if answer.is_proven:
-            self._remember(ident, answer)
-        # whatever failed a cheap rule came as an exception: what is left is what the expensive ones said
-        refusal = refusal_of(answer.fault) if answer.fault else None
+    def _verdict(self, ident: bytes, data: bytes, answer: Judgement) -> Verdict:
+        candidate, refusal = answer.candidate, answer.refusal
+        if candidate is None:
+            return Verdict(ident, refusal)
+        if candidate.is_proven:
+            self._remember(ident, candidate)
+        if refusal is None and candidate.fault:
+            refusal = refusal_of(candidate.fault)
         if refusal is None:
-            self.pool.add(ident, data, answer)
-        return Verdict(ident, refusal, answer.leaf, answer.fault in EXPENSIVE)
+            self.pool.add(ident, data, candidate)
+        return Verdict(ident, refusal, candidate.leaf, candidate.fault in EXPENSIVE)
 
     def _check_operation(
         self, tip: Tip, time_ms: int, ident: bytes, data: bytes, found: Operation | Exception
@@ -202,14 +205,14 @@ class Machine:
                 cold.append(item)
         for (ident, _), answer in zip(cold, self._judge.judge(tip, cold, None), strict=True):
             # SPEC LEDGER-7.25
-            if isinstance(answer, NotReady):
-                raise answer
-            if isinstance(answer, Exception):
-                refusals[ident] = answer
-            else:
-                candidates.append(answer)
-                if answer.is_proven:
-                    self._remember(ident, answer)
+            if isinstance(answer.refusal, NotReady):
+                raise answer.refusal
+            if answer.refusal is not None:
+                refusals[ident] = answer.refusal
+            elif answer.candidate is not None:
+                candidates.append(answer.candidate)
+                if answer.candidate.is_proven:
+                    self._remember(ident, answer.candidate)
         return candidates
 
     def _known_operations(self, items: Sequence[Item], refusals: dict[bytes, Exception]) -> list[Operation]:

@@ -94,7 +94,8 @@ class Act:
         return lock if lock is not None and lock.index == answer.index else None
 
 
-# SPEC LEDGER-9.6.9, MICROPAY-3.9.12
+# SPEC LEDGER-9.6.9
+# SPEC MICROPAY-3.9.12
 def has_status(act: Act) -> bool:
     """K-22."""
     return act.record.status in STATUSES[act.operation.number]
@@ -105,7 +106,8 @@ def is_overdue(lock: OpenLock | None, now_ms: int) -> bool:
     return lock is not None and now_ms > lock.answer_by_ms
 
 
-# SPEC LEDGER-9.6.9, MICROPAY-3.9.3, MICROPAY-3.13.6
+# SPEC LEDGER-9.6.9
+# SPEC MICROPAY-3.9.3, MICROPAY-3.13.6
 def is_in_time(act: Act) -> bool:
     """K-23. A FINALIZE in DISPUTE waits for an answer time: all else is paid already."""
     if isinstance(act.operation, Cooperate):
@@ -313,7 +315,8 @@ def _opens_to_its_hash(fraud: FraudGoods) -> bool:
     return goods_digest(goods) == fraud.offer.goods_hash
 
 
-# SPEC LEDGER-9.6.10, MICROPAY-3.9.1
+# SPEC LEDGER-9.6.10
+# SPEC MICROPAY-3.9.1
 CHECKS: tuple[Check[Act], ...] = (
     Check("K-22", has_status, "the status does not allow the operation"),
     Check("K-23", is_in_time, "too early or too late"),

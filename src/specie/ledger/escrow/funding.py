@@ -110,7 +110,8 @@ def _has_addresses(case: Opening) -> bool:
     return ring.address_points_ok(case.open.pay_client) and ring.address_points_ok(case.open.pay_vendor)
 
 
-# SPEC LEDGER-9.6.1, LEDGER-9.6.5, LEDGER-9.6.6, MICROPAY-3.13.1, MICROPAY-3.4.3
+# SPEC LEDGER-9.6.1, LEDGER-9.6.5, LEDGER-9.6.6
+# SPEC MICROPAY-3.13.1, MICROPAY-3.4.3
 OPEN_CHECKS: tuple[Check[Opening], ...] = (
     Check(
         "K-02",
@@ -145,7 +146,8 @@ def _raised_index_max(record: Record, amount: int) -> int:
     return record.index_max + -(-amount // record.limit)
 
 
-# SPEC LEDGER-9.6.8, MICROPAY-3.13.6
+# SPEC LEDGER-9.6.8
+# SPEC MICROPAY-3.13.6
 def _can_top_up(case: Topping) -> bool:
     record, top_up = case.record, case.top_up
     return (

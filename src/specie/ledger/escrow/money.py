@@ -59,7 +59,8 @@ class Till:
         self.record.paid_client += amount
         self._pay(Party.CLIENT, amount)
 
-    # SPEC MICROPAY-3.9.11, MICROPAY-3.9.12, LEDGER-9.6.13
+    # SPEC LEDGER-9.6.13
+    # SPEC MICROPAY-3.9.11, MICROPAY-3.9.12
     def close(self) -> None:
         """The client gets the rest and the bond; nothing is left and nothing can happen any more."""
         for lane in self.record.lanes:

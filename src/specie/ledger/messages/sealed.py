@@ -35,8 +35,8 @@ SCAN_REQUEST_BYTES = 48
 SCAN_BLOCKS_MAX = 10_000
 """Blocks that one scan goes over."""
 
-INDEX_MAX = 2**63 - 1
-"""The largest index or height; what a database can hold."""
+INDEX_MAX = 2**48 - 1
+"""The largest index or height that is asked for: above any that will be."""
 
 _RING_HEAD_BYTES = 4 + 8 + 8 + 32 + 1
 _RING_REQUEST_BYTES = 256

@@ -23,7 +23,8 @@ JSON = "application/json"
 OCTETS = "application/vnd.specie.ledger+octets"
 EVENTS = "text/event-stream"
 
-NUMBER_MAX = 2**63 - 1
+NUMBER_MAX = 2**48 - 1
+"""The largest height, index or page of a question: above any that will be, and its products still fit a database."""
 WAIT_S_MAX = 30.0
 
 Http = Request[Any, Any, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 from litestar import get
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 15.0
 """A comment this often keeps proxies from closing a silent stream."""
 
+LOOK_S = 1.0
 EVENTS_MAX = 1000
 READY_S = 0.02
 """Whoever cannot stream gets up to so many events at a time: what comes within this time of the one before."""
@@ -29,10 +30,14 @@ _NOTHING = b": waiting\n\n"
 class EventStream:
     """An answer that goes on for as long as the caller listens."""
 
-    def __init__(self, events: AsyncIterator[Event], for_s: float = 0.0) -> None:
-        """for_s: 0 goes on; else the answer ends with the first events, or without any after so many seconds."""
+    def __init__(
+        self, events: AsyncIterator[Event], for_s: float = 0.0, is_stopping: Callable[[], bool] = bool
+    ) -> None:
+        """for_s: 0 goes on; else the answer ends behind the events that are there, or without any after so many
+        seconds. is_stopping: whether the service wants to end; looked at once a second."""
         self._events = events
         self._for_s = for_s
+        self._is_stopping = is_stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until either side has enough."""
@@ -63,13 +68,18 @@ class EventStream:
 
     async def _send_all(self, send: Send, gone: asyncio.Future[None]) -> None:
         pending: asyncio.Future[Event] | None = None
+        silent_s = 0.0
         try:
-            while not gone.done():
+            while not gone.done() and not self._is_stopping():
                 pending = pending or asyncio.ensure_future(anext(self._events))
-                done, _ = await asyncio.wait((pending, gone), timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait((pending, gone), timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
                 if pending not in done:
-                    await send({"type": "http.response.body", "body": _NOTHING, "more_body": True})
+                    silent_s += LOOK_S
+                    if silent_s >= HEARTBEAT_S:
+                        await send({"type": "http.response.body", "body": _NOTHING, "more_body": True})
+                        silent_s = 0.0
                     continue
+                silent_s = 0.0
                 try:
                     body = event_text(pending.result())
                 except StopAsyncIteration:
@@ -111,6 +121,6 @@ def events_route(ledger: Ledger) -> Any:
             after = int(given)
         else:
             raise NonCanonical("Last-Event-ID is a height")
-        return EventStream(ledger.events(after), wait)
+        return EventStream(ledger.events(after), wait, lambda: bool(request.app.state.get("draining")))
 
     return get_events

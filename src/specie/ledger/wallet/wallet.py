@@ -6,14 +6,11 @@ It shows nothing that it has not checked, and acknowledges nothing hostile. Spec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from specie.crypto.ring import WalletKeys, address_points_ok
 from specie.crypto.secret import Secret
-from specie.kernel.clock import Clock, Randomness
-from specie.kernel.db import Database, UniqueViolation
-from specie.ledger.api import Ledger
+from specie.kernel.db import Database, Transaction, UniqueViolation
 from specie.ledger.errors import AddressInvalid, NetworkMismatch, Unknown, ViewOnly
 from specie.ledger.messages.address import Address
 from specie.ledger.messages.genesis import Genesis
@@ -27,51 +24,14 @@ from specie.ledger.wallet.figures import Balance, Item
 from specie.ledger.wallet.lookahead import LookAhead
 from specie.ledger.wallet.memos import words_memo
 from specie.ledger.wallet.minting import CheckedMint, check_mint
-from specie.ledger.wallet.pausing import Pause, pause
-from specie.ledger.wallet.paying import Manners, Payer
+from specie.ledger.wallet.paying import Payer
 from specie.ledger.wallet.proving import Prover
-from specie.ledger.wallet.rings import RingService
 from specie.ledger.wallet.scanning import Report, Scanner
-from specie.ledger.wallet.seeds import SPEND, VIEW, Seed, Vault
+from specie.ledger.wallet.seeds import SPEND, VIEW, Seed
 from specie.ledger.wallet.store import holding, outputs, payments
 from specie.ledger.wallet.store.holding import Holder, Issued
-from specie.ledger.wallet.store.payments import Departure, Payment
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a wallet needs of the world."""
-
-    ledger: Ledger
-    vault: Vault
-    clock: Clock
-    randomness: Randomness
-    dev: bool
-    """True for a sandbox: play money and real money never meet."""
-
-    service: RingService | None = None
-    """A trusted node for rings; without one whole pages are fetched."""
-
-    manners: Manners = field(default_factory=Manners)
-    threads: int = 0
-    """For detection; 0: one a core."""
-
-    pause: Pause = pause
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How far a wallet has read, in its own words."""
-
-    height: int | None
-    """None: nothing yet."""
-
-    time_ms: int
-    tier: str
-    locked: bool
-    chain_id: bytes
-    currency: str
-    scale: int
+from specie.ledger.wallet.store.payments import Departure, Payee, Payment, Token
+from specie.ledger.wallet.surroundings import Standing, Surroundings
 
 
 async def create(database: Database, world: Surroundings, key: Seed | Secret) -> Wallet:
@@ -90,7 +50,7 @@ async def create(database: Database, world: Surroundings, key: Seed | Secret) ->
     genesis, now_us = chain.genesis.encode(), world.clock.now_us()
     holder = Holder(chain.chain_id, genesis, keys.tier, spend, sealed, birthday, False, now_us)
 
-    def write(tx: holding.Transaction) -> None:
+    def write(tx: Transaction) -> None:
         holding.write_holder(tx, holder)
         holding.add_account(tx, 0, "main")
 
@@ -285,7 +245,7 @@ class Wallet:
         account: int = 0,
         key: str | None = None,
         merge: bool = False,
-    ) -> tuple[Payment, payments.Token]:
+    ) -> tuple[Payment, Token]:
         """Burn minor units for an account at a bank; the token tells the bank which one. Raises as `pay`."""
         check_amount(amount)
         earlier = await self._earlier_token(key)
@@ -299,10 +259,10 @@ class Wallet:
             await self.database.write(lambda tx: payments.add_token(tx, leaving.token))
         return await self.carry_out(leaving.wish, key, merge=merge), leaving.token
 
-    async def _earlier_token(self, key: str | None) -> payments.Token | None:
+    async def _earlier_token(self, key: str | None) -> Token | None:
         """The token of an earlier attempt under the same key."""
 
-        def read(tx: holding.Transaction) -> payments.Token | None:
+        def read(tx: Transaction) -> Token | None:
             earlier = payments.payment_of_key(tx, key) if key else None
             return payments.token(tx, earlier.ref) if earlier and earlier.ref else None
 
@@ -343,10 +303,10 @@ class Wallet:
         """The wallet's own list of payments, newest first."""
         return await self.database.read(lambda tx: payments.payments(tx, limit))
 
-    async def payment(self, prefix: str) -> tuple[Payment, list[payments.Payee]]:
+    async def payment(self, prefix: str) -> tuple[Payment, list[Payee]]:
         """A payment by the beginning of its id. Raises Unknown."""
 
-        def read(tx: holding.Transaction) -> tuple[list[Payment], list[payments.Payee]]:
+        def read(tx: Transaction) -> tuple[list[Payment], list[Payee]]:
             found = payments.find_payments(tx, prefix)
             return found, payments.payees(tx, found[0].id) if len(found) == 1 else []
 
@@ -398,3 +358,6 @@ class Wallet:
 def wallet_file(folder: Path, name: str) -> Path:
     """Where the database of a wallet stands."""
     return folder / f"{name}.sqlite3"
+
+
+__all__ = ["Standing", "Surroundings", "Wallet", "create", "open_wallet", "wallet_file"]

@@ -51,7 +51,10 @@ def read_holder(tx: Transaction) -> Holder | None:
     row = tx.one(
         "SELECT chain, genesis, tier, spend_sealed, view_sealed, birthday, locked, created_us FROM holder WHERE id = 1"
     )
-    return None if row is None else Holder(*row[:6], bool(row[6]), row[7])
+    if row is None:
+        return None
+    items = [*row[:6], bool(row[6]), row[7]]
+    return Holder(*items)
 
 
 def write_lock(tx: Transaction, locked: bool, spend_sealed: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from struct import pack, unpack
+from typing import Any
 
 from specie.kernel.db import Transaction
 
@@ -57,8 +58,9 @@ _COLUMNS = (
 )
 
 
-def _owned(row: Sequence[object]) -> Owned:
-    return Owned(*row[:13], bool(row[13]), *row[14:])  # type: ignore[arg-type]
+def _owned(row: Sequence[Any]) -> Owned:
+    items = [*row[:13], bool(row[13]), *row[14:]]
+    return Owned(*items)
 
 
 # SPEC LEDGER-4.4.2
@@ -245,4 +247,4 @@ def expenses(tx: Transaction) -> list[Expense]:
     rows = tx.all(
         "SELECT number, height, time_ms, kind, account, amount, fee, recipient, spent, ref FROM expense ORDER BY number"
     )
-    return [Expense(*row[:8], _members(row[8]), row[9]) for row in rows]
+    return [Expense(*items) for items in ([*row[:8], _members(row[8]), row[9]] for row in rows)]

@@ -125,9 +125,7 @@ def payment_of_key(tx: Transaction, key: str) -> Payment | None:
 
 def open_payments(tx: Transaction) -> list[Payment]:
     """Payments whose fate is not known, oldest first."""
-    rows = tx.all(
-        f"SELECT {_COLUMNS} FROM payment WHERE state NOT IN ('final', 'refused', 'expired') ORDER BY at_us, id"
-    )
+    rows = tx.all(f"SELECT {_COLUMNS} FROM payment WHERE state NOT IN ('final', 'refused', 'expired') ORDER BY rowid")
     return [Payment(*row) for row in rows]
 
 
@@ -135,7 +133,7 @@ def recoverable(tx: Transaction, first: int) -> list[Payment]:
     """Open payments, and refused ones that could still stand in a block from this height on."""
     rows = tx.all(
         f"SELECT {_COLUMNS} FROM payment WHERE state IN ('prepared', 'sent', 'doubt')"
-        " OR (state = 'refused' AND expiry_height >= ?) ORDER BY at_us, id",
+        " OR (state = 'refused' AND expiry_height >= ?) ORDER BY rowid",
         (first,),
     )
     return [Payment(*row) for row in rows]
@@ -153,7 +151,7 @@ def refused_like(tx: Transaction, asked: bytes, height: int) -> Payment | None:
     """The newest refused payment of the same wish whose bytes could still be taken after a height."""
     row = tx.one(
         f"SELECT {_COLUMNS} FROM payment WHERE asked = ? AND state = 'refused' AND expiry_height > ?"
-        " ORDER BY at_us DESC",
+        " ORDER BY rowid DESC",
         (asked, height),
     )
     return None if row is None else Payment(*row)
@@ -166,10 +164,7 @@ def retire_key(tx: Transaction, ident: bytes) -> None:
 
 def payments(tx: Transaction, limit: int) -> list[Payment]:
     """The newest payments, newest first."""
-    return [
-        Payment(*row)
-        for row in tx.all(f"SELECT {_COLUMNS} FROM payment ORDER BY at_us DESC, id DESC LIMIT ?", (limit,))
-    ]
+    return [Payment(*row) for row in tx.all(f"SELECT {_COLUMNS} FROM payment ORDER BY rowid DESC LIMIT ?", (limit,))]
 
 
 def find_payments(tx: Transaction, prefix: str) -> list[Payment]:
@@ -183,7 +178,7 @@ def payees(tx: Transaction, ident: bytes) -> list[Payee]:
     rows = tx.all(
         "SELECT place, address, value, anchor, data, own FROM payee WHERE payment = ? ORDER BY place", (ident,)
     )
-    return [Payee(*row[:5], bool(row[5])) for row in rows]
+    return [Payee(*items) for items in ([*row[:5], bool(row[5])] for row in rows)]
 
 
 def settle(

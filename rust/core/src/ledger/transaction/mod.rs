@@ -1,6 +1,10 @@
 //! The bytes of a transaction: TxPublic and TxPrivate of LEDGER 6.1 and 6.2, read strictly and written.
 
+mod fields;
+
 use zeroize::Zeroize;
+
+use fields::{put_leb128, Cursor};
 
 use super::clsag::Signature;
 use super::hash::h32;
@@ -24,75 +28,6 @@ pub const FLAG_PORTABLE: u8 = 1;
 const FLAG_RING_PROOFS: u8 = 2;
 /// Flag: a sealed note stands at the end.
 pub const FLAG_NOTE: u8 = 4;
-
-/// A cursor over bytes that are taken from the front.
-struct Cursor<'a>(&'a [u8]);
-
-impl<'a> Cursor<'a> {
-    fn bytes(&mut self, count: usize) -> Result<&'a [u8], Refusal> {
-        let (head, rest) = self.0.split_at_checked(count).ok_or(Refusal::Malformed)?;
-        self.0 = rest;
-        Ok(head)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Refusal> {
-        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(Refusal::Malformed)?;
-        self.0 = rest;
-        Ok(*head)
-    }
-
-    fn u8(&mut self) -> Result<u8, Refusal> {
-        Ok(u8::from_le_bytes(self.array()?))
-    }
-
-    fn u16(&mut self) -> Result<u16, Refusal> {
-        Ok(u16::from_le_bytes(self.array()?))
-    }
-
-    fn u64(&mut self) -> Result<u64, Refusal> {
-        Ok(u64::from_le_bytes(self.array()?))
-    }
-
-    fn arrays<const N: usize>(&mut self, count: usize) -> Result<Vec<[u8; N]>, Refusal> {
-        (0..count).map(|_| self.array()).collect()
-    }
-
-    /// LEB128 of 64 bits in its shortest form.
-    fn leb128(&mut self) -> Result<u64, Refusal> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.u8()?;
-            let part = u64::from(byte & 0x7f);
-            // The tenth byte has room for one bit.
-            if shift == 63 && byte > 1 {
-                return Err(Refusal::NonCanonical);
-            }
-            value |= part << shift;
-            if byte & 0x80 == 0 {
-                // A last byte of zero adds nothing, so a shorter form exists.
-                return if byte == 0 && shift > 0 { Err(Refusal::NonCanonical) } else { Ok(value) };
-            }
-        }
-        Err(Refusal::NonCanonical)
-    }
-
-    fn end(&self) -> Result<(), Refusal> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(Refusal::Malformed)
-        }
-    }
-}
-
-/// Write LEB128 in its shortest form.
-fn put_leb128(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 & 0x7f | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
 
 /// The part of a transaction that becomes ledger data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -237,7 +172,8 @@ impl TxPrivate {
             return Err(Refusal::Malformed);
         }
         let (salt, anchor_height) = (at.array()?, at.u64()?);
-        let inputs: Result<Vec<Input>, Refusal> = (0..inputs).map(|_| parse_input(&mut at, ring_size)).collect();
+        let inputs: Result<Vec<Input>, Refusal> =
+            (0..inputs).map(|_| parse_input(&mut at, ring_size)).collect();
         let inputs = inputs?;
         if flags & FLAG_RING_PROOFS != 0 {
             // The node has the outputs at hand and needs no proof of them; only the form is judged.
@@ -254,7 +190,13 @@ impl TxPrivate {
             }
         };
         at.end()?;
-        Ok(Self { flags, salt, anchor_height, inputs, note: note.to_vec() })
+        Ok(Self {
+            flags,
+            salt,
+            anchor_height,
+            inputs,
+            note: note.to_vec(),
+        })
     }
 
     /// The bytes, without ring proofs. Refuses: TooLarge.
@@ -303,7 +245,10 @@ fn parse_input(at: &mut Cursor<'_>, ring_size: usize) -> Result<Input, Refusal> 
         indices.push(last);
     }
     let signature = at.bytes(Signature::bytes(ring_size))?;
-    Ok(Input { indices, signature: Signature::decode(signature).map_err(|_| Refusal::Malformed)? })
+    Ok(Input {
+        indices,
+        signature: Signature::decode(signature).map_err(|_| Refusal::Malformed)?,
+    })
 }
 
 /// An upper bound of the bytes of TxPublic and TxPrivate with their two lengths, with 5 bytes for each index delta.
@@ -343,8 +288,20 @@ mod tests {
     fn private(indices: Vec<u64>) -> TxPrivate {
         let size = indices.len();
         let part = || vec![[9; 32]; size];
-        let signature = Signature { c1: [1; 32], d: [2; 32], s: part(), l: part(), r: part() };
-        TxPrivate { flags: 0, salt: [3; 32], anchor_height: 4, inputs: vec![Input { indices, signature }], note: vec![] }
+        let signature = Signature {
+            c1: [1; 32],
+            d: [2; 32],
+            s: part(),
+            l: part(),
+            r: part(),
+        };
+        TxPrivate {
+            flags: 0,
+            salt: [3; 32],
+            anchor_height: 4,
+            inputs: vec![Input { indices, signature }],
+            note: vec![],
+        }
     }
 
     #[test]
@@ -371,7 +328,11 @@ mod tests {
         let mut tx = private(indices);
         for flags in [0, FLAG_PORTABLE, FLAG_NOTE, FLAG_NOTE | FLAG_PORTABLE] {
             tx.flags = flags;
-            tx.note = if flags & FLAG_NOTE != 0 { vec![1; 40] } else { vec![] };
+            tx.note = if flags & FLAG_NOTE != 0 {
+                vec![1; 40]
+            } else {
+                vec![]
+            };
             let bytes = tx.encode().unwrap();
             assert_eq!(TxPrivate::parse(&bytes, 1, 16).unwrap(), tx);
             assert!(TxPrivate::parse(&bytes, 1, 32).is_err() && TxPrivate::parse(&bytes, 2, 16).is_err());
@@ -397,24 +358,6 @@ mod tests {
     // SPEC LEDGER-15.20
     #[test]
     fn loose_forms_are_refused() {
-        let leb = |bytes: &[u8]| {
-            let mut at = Cursor(bytes);
-            at.leb128().and_then(|value| at.end().map(|()| value)).ok()
-        };
-        assert_eq!((leb(&[0]), leb(&[0x7f]), leb(&[0x80, 1])), (Some(0), Some(127), Some(128)));
-        let most = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
-        assert_eq!(leb(&most), Some(u64::MAX));
-        for bad in [&[0x80][..], &[0x80, 0], &[0xff, 0], &[], &[0xff; 10], &[0xff; 11]] {
-            assert_eq!(leb(bad), None);
-        }
-        let mut wide = most;
-        wide[9] = 2;
-        assert_eq!(leb(&wide), None);
-        for value in [0, 1, 127, 128, 16383, 16384, u64::MAX] {
-            let mut out = Vec::new();
-            put_leb128(&mut out, value);
-            assert_eq!(leb(&out), Some(value));
-        }
         let mut bytes = private((1..=16).collect()).encode().unwrap();
         bytes[0] = 8;
         assert!(TxPrivate::parse(&bytes, 1, 16).is_err(), "an unknown flag");
