@@ -13,44 +13,45 @@ import os
 os.environ["RAYON_NUM_THREADS"] = "1"
 
 from collections.abc import Sequence
-from hashlib import sha512
+from hashlib import sha256, sha512
 
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from harness import Result, figure, main
-from ledger_stock import COIN, RING, Till, at_least, at_most, cpu_us, mint, stocked
+from ledger_stock import COIN, RING, Till, at_least, at_most, cpu_us, stocked
 
-from ledger import makers
 from ledger.engine.house import EPOCH_SUITE, House, purse
-from specie.crypto import ring
+from specie.crypto import bip340, ring
+from specie.crypto import hpke as own_hpke
 from specie.crypto.transactions import (
     SUITE_HYBRID,
+    SUITE_X25519,
     EpochKey,
     build_mint,
     build_transaction,
-    mint_size,
     open_envelopes,
     verify_range_proofs,
 )
 from specie.kernel.clock import SystemRandomness
 from specie.ledger.messages.decoy_law import START_LAW
-from specie.ledger.messages.escrow import EscrowType
-from specie.ledger.messages.frames import Frame, OpType, frame_head
+from specie.ledger.messages.escrow import Claim
 from specie.ledger.messages.state import Domain
 from specie.ledger.wallet.decoys import Chooser, Extent, Log
-from tests.crypto.ring_cases import ORDER, minus, scalar
+from tests.crypto.ring_cases import minus, scalar
 from tests.ledger.escrow.makers import START_MS, Channel
 
 BATCH = 64
 SCANNED = 4_096
+SEALED_BYTES = 4_600
 TIMES = 15
 
 
 async def measure(quick: bool) -> dict[str, Result]:
     times = 10 if quick else TIMES
     bases = plain_us()
-    house, till = stocked(2 * BATCH + BATCH + 16 + 8)
+    house, till = stocked(3 * BATCH + 24)
     return {
         **rings(bases, times, large=not quick),
         **range_proofs(house, till, times),
@@ -168,7 +169,7 @@ def range_proofs(house: House, till: Till, times: int) -> dict[str, Result]:
         items = proven(house, till, 4, outputs) * (BATCH // 4)
         name = f"bpp_{outputs}_batch_verify"
         found[name] = at_most(proof_us(items, 10), "us", bar, f"2 outputs {batch:.0f} us, same run")
-    start, pay = bytes(100), purse("payee").pay
+    start, pay = bytes(100) + (3).to_bytes(8, "little"), purse("payee").pay
     prove = cpu_us(
         lambda: build_mint(start, house.chain_id, bytes(32), pay, [1, 2], os.urandom(64)), 1, times
     )  # fmt: skip
@@ -180,26 +181,140 @@ def range_proofs(house: House, till: Till, times: int) -> dict[str, Result]:
 # -- envelopes and whole transactions
 
 
-def sealed(suite: int) -> tuple[EpochKey, bytes]:
-    """An epoch key, and a junk plaintext sealed to it by OpenSSL: it opens, and does not parse."""
-    key = EpochKey.generate(suite, os.urandom(64))
-    return key, b""
+def hpke_x25519_us(times: int) -> tuple[float, float]:
+    """4.6 KB: (ours with the epoch's header and info, `cryptography` in one shot). What ours opens does not parse."""
+    key, chain_id = EpochKey.generate(EPOCH_SUITE, os.urandom(64)), bytes(32)
+    head = b"PLX1" + bytes((EPOCH_SUITE,)) + (1).to_bytes(4, "little") + sha256(key.public()).digest()[:8]
+    info = b"PL1/env" + chain_id + (1).to_bytes(4, "little")
+    share, context = own_hpke.setup_sender(key.public(), info, SystemRandomness())
+    items = [(key, 1, head + share + context.seal(head, b"\xff" * SEALED_BYTES))]
+    if open_envelopes(chain_id, items, RING) != ["V-3"]:
+        raise RuntimeError("junk under the epoch's key should open, and not parse")
+    ours = cpu_us(lambda: [open_envelopes(chain_id, items, RING) for _ in range(10)], 10, times)
+    return ours, openssl_open_us(hpke.KEM.X25519, X25519PrivateKey.generate(), times)
+
+
+def openssl_open_us(kem: hpke.KEM, secret: X25519PrivateKey | hpke.MLKEM768X25519PrivateKey, times: int) -> float:
+    """The same size by `cryptography`, with HKDF-SHA256 and ChaCha20-Poly1305, in one shot."""
+    suite = hpke.Suite(kem, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
+    data = suite.encrypt(bytes(SEALED_BYTES), secret.public_key())
+    return cpu_us(lambda: [suite.decrypt(data, secret) for _ in range(10)], 10, times)
 
 
 def open_us(house: House, till: Till, suite: int, times: int) -> float:
-    """One envelope of 8 KiB: HPKE, parsing, and the decoding of its points."""
+    """One envelope of 8 KiB: HPKE, parsing, and the decoding of all its points."""
     key = EpochKey.generate(suite, os.urandom(64))
     plan = till.plans(1, 2, suite=suite, epoch_key=key.public())[0]
-    envelope = build_transaction(till.owner.keys, plan).envelope
-    items = [(key, till.ground.epoch, envelope)]
+    items = [(key, till.ground.epoch, build_transaction(till.owner.keys, plan).envelope)]
     if isinstance(open_envelopes(house.chain_id, items, RING)[0], str):
         raise RuntimeError("an envelope of the bench does not open")
     return cpu_us(lambda: open_envelopes(house.chain_id, items, RING), 1, times)
 
 
-def openssl_open_us(times: int) -> float:
-    """The same size by `cryptography`: X25519, HKDF-SHA256, ChaCha20-Poly1305, one shot."""
-    secret = X25519PrivateKey.generate()
-    suite = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
-    data = suite.encrypt(bytes(8192 - 48), secret.public_key())
-    return cpu_us(lambda: suite.decrypt(data, secret), 1, times)
+def envelopes(house: House, till: Till, times: int) -> dict[str, Result]:
+    """Opening, and whole transactions from the envelope to the verdict in a batch of 64."""
+    x25519, openssl = hpke_x25519_us(times)
+    opened, opened_hybrid = (open_us(house, till, suite, times) for suite in (SUITE_X25519, SUITE_HYBRID))
+    secret = hpke.MLKEM768X25519PrivateKey(MLKEM768PrivateKey.generate(), X25519PrivateKey.generate())
+    openssl_hybrid = openssl_open_us(hpke.KEM.MLKEM768_X25519, secret, times)
+    hybrid = x25519 + opened_hybrid - opened
+    found = {
+        "hpke_x25519_open": at_most(x25519, "us", 40, f"4.6 KB; OpenSSL {openssl:.1f} us, same run"),
+        "hpke_hybrid_open": at_most(
+            hybrid,
+            "us",
+            60,
+            f"X25519 and the difference of two whole openings, 8 KiB; OpenSSL {openssl_hybrid:.1f} us, same run",
+        ),
+        "envelope_open_us": figure(opened, "us", f"8 KiB, 2-in 2-out, parsed, points decoded; HPKE {x25519:.1f} us"),
+    }
+    return found | {
+        "tx_2in_2out_verify": verified(house, till, 2, 1_000),
+        "tx_1in_2out_verify": verified(house, till, 1, 700),
+    }
+
+
+def verified(house: House, till: Till, inputs: int, bar: float) -> Result:
+    """One transaction of a batch of 64: all rules of section 7 against the state of the chain."""
+    batch, check = [each.envelope for each in till.build(BATCH, inputs)], house.machine.check
+    if any(verdict.refusal is not None for verdict in check(batch)):
+        raise RuntimeError("a transaction of the bench was refused")
+    taken = cpu_us(lambda: check(batch), BATCH, 10)
+    alone = cpu_us(lambda: check(batch[:1]), 1, 10)
+    return at_most(taken, "us", bar, f"envelope to verdict, batch of {BATCH}, one core; alone {alone:.0f} us, same run")
+
+
+# -- wallets
+
+
+def wallets(till: Till, bases: dict[str, float], times: int) -> dict[str, Result]:
+    """Signing, sending, scanning."""
+    keys = till.owner.keys
+    plan = till.plans(1, 2)[0]
+    sign = cpu_us(lambda: build_transaction(keys, plan), 1, times)
+    chooser = Chooser(log_of(till), START_LAW, RING, 1, SystemRandomness())
+    real = len(till.ground.outputs) - 1
+    choose = cpu_us(lambda: [chooser.ring(real, 0, ()) for _ in range(2)], 1, times)
+    points = b"".join(ring.pl1_point("gen/R", [number.to_bytes(4, "little")]) + b"\0\0\0" for number in range(SCANNED))
+    groups = [(bytes(32), points)]
+    scan = cpu_us(lambda: keys.detect(groups), SCANNED, 10)
+    base = f"one core, constant time; a table multiplication {bases['base']:.1f} us"
+    text = f"{base}, OpenSSL x25519 {bases['x25519']:.1f} us, same run"
+    return {
+        "sign_ms_2in2out": figure(sign / 1e3, "ms", f"plan to envelope, one core; decoys {choose / 1e3:.2f} ms"),
+        "wallet_send_2in_2out": at_most(
+            (sign + choose) / 1e3, "ms", 15, f"decoys to envelope, of it decoys {choose / 1e3:.2f} ms, one core"
+        ),
+        "scan_outputs_per_s": at_least(1e6 / scan, "1/s", 40_000, text),
+        "wallet_scan_outputs": at_least(1e6 / scan, "1/s", 40_000, text),
+    }
+
+
+def log_of(till: Till) -> Log:
+    """A log of an hour's blocks that hold the stock."""
+    size, per_block = len(till.ground.outputs), 16
+    blocks = [
+        Extent(height, 200 * height, first, min(per_block, size - first), 0)
+        for height, first in enumerate(range(0, size, per_block))
+    ]
+    return Log(blocks, blocks[-1].height, blocks[-1].time_ms + 3_600_000)
+
+
+# -- public operations
+
+
+def public_operations(house: House, bases: dict[str, float], times: int) -> dict[str, Result]:
+    """A mint of four units alone, and the claim of one lane, each with all of its rules."""
+    frame = house.mint(purse("payee"), 1_000_000, ((1_000, 2), (500, 1), (250, 1)))
+    check = house.machine.check
+    if check([frame])[0].refusal is not None:
+        raise RuntimeError("the mint of the bench was refused")
+    mint = cpu_us(lambda: check([frame]), 1, times)
+    channel = Channel.of()
+    books = channel.opened()
+    claim = channel.claiming(channel.claim(0, 1, 400))
+    body, place = claim.encode(), (Domain.ESCROW, channel.cid)
+    opened = books.entries[place]
+
+    def apply() -> None:
+        books.entries[place] = opened
+        books.send(claim.number, body, START_MS + 60_000)
+
+    claimed = cpu_us(lambda: [apply() for _ in range(10)], 10, times)
+    one = cpu_us(lambda: [is_one_good(channel, claim) for _ in range(10)], 10, times)
+    return {
+        "mint_verify": at_most(
+            mint / 1e3, "ms", 1.5, f"4 units, 2 outputs, alone; OpenSSL ed25519 verify {bases['ed25519']:.1f} us"
+        ),
+        "escrow_claim_verify": at_most(
+            claimed / 1e3, "ms", 0.2, f"1 lane, 2 signatures; one BIP-340 verify {one:.1f} us, same run"
+        ),
+    }
+
+
+def is_one_good(channel: Channel, claim: Claim) -> bool:
+    return bip340.verify_many([channel.vendor.public], [claim.digest], [claim.signature])[0]
+
+
+if __name__ == "__main__":
+    main("ledger_core", measure)

@@ -1,4 +1,4 @@
-"""A whole deployment for tests and benches: founded in a folder, run as three real processes that may be killed.
+"""A whole deployment for tests and benches: founded in a folder, run as real processes that may be killed.
 
     deployment = await make_deployment(folder)
     with deployment.services as services:
@@ -41,6 +41,7 @@ from specie.issuance.wallet.founding import Terms
 from specie.kernel.clock import SystemClock, SystemRandomness
 
 CM, QC, IS = ROLES = tuple(SYSTEMS)
+VN, TN = tuple(LEDGER_ROLES)
 UP = "up"
 START_S, STOP_S = 30.0, 30.0
 PORTS = range(18_000, 32_000)
@@ -100,6 +101,11 @@ def make_config(
     )
     ports = [config.gateway.listen_port, *(config.system(role).listen_port for role in (*SYSTEMS, *LEDGER_ROLES))]
     return config if len(set(ports)) == len(ports) else make_config(folder, databases, tls=tls, registry=registry)
+
+
+def roles_of(config: Config) -> tuple[str, ...]:
+    """What runs as a process of its own: the three systems, and before them the ledger where there is one."""
+    return (*LEDGER_ROLES, *ROLES) if config.has_ledger else ROLES
 
 
 def wide_terms(config: Config) -> Terms:
@@ -165,14 +171,14 @@ class Service:
 
 
 class Services:
-    """The three processes of a deployment. A context that ends them."""
+    """The processes of a deployment. A context that ends them."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
         folder = config.data_dir / "logs"
         folder.mkdir(exist_ok=True)
         self.by_role = {
-            role: Service(("serve", role), environment_of(config), folder / f"{role}.log") for role in ROLES
+            role: Service(("serve", role), environment_of(config), folder / f"{role}.log") for role in roles_of(config)
         }
 
     def __enter__(self) -> Services:
@@ -324,7 +330,7 @@ class Deployment:
         self.clients.clear()
 
     async def audit(self) -> Mapping[str, Any]:
-        """The audit of the three stores, as JSON; the services may be at work or not."""
+        """The audit of the stores, as JSON; the services may be at work or not."""
         async with open_shelves(self.config, SystemClock()) as shelves:
             return await audit_books(self.config, shelves)
 

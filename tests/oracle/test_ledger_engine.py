@@ -10,12 +10,14 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from ledger import makers
 from ledger.engine.house import House, Purse, purse
-from ledger.escrow.makers import START_MS, Channel, Key
+from ledger.escrow.makers import Channel, Key
+from ledger.wallet.town import Town, in_town
 from oracle.issuance import merkle
 from oracle.ledger import blocks, bulletproofs_plus, equation, outputs, sparse
 from oracle.ledger.blocks import Header, Record
@@ -75,23 +77,20 @@ def live(house: House) -> None:
     first, paid_ref, paid_token = withdraw(house, alice, 100, b"\x01" * 32)
     second, back_ref, back_token = withdraw(house, bob, 50, b"\x02" * 32)
     assert house.codes(first, second) == ["ok", "ok"]
-    answers = [
-        makers.paid(house.chain_id, paid_ref, paid_token, outcome=2),
-        makers.refund(house.chain_id, back_ref, back_token),
-    ]
-    assert house.codes(*(frame.data for frame in answers)) == ["ok", "ok"]
+    paid = makers.paid(house.chain_id, paid_ref, paid_token, outcome=2)
+    back = makers.refund(house.chain_id, back_ref, back_token)
+    assert house.codes(paid.data, back.data) == ["ok", "ok"]
     now = house.machine.tip.time_ms
     changes = {"ledger_id": house.chain_id, "asset": house.genesis.asset, "opened_ms": now}
     channel = Channel.of(**changes, expires_ms=now + 10 * 86_400_000)
     coin = carol.coins.pop(0)
     opening = house.spend(carol, [coin], [], kind=3, fee=2, burn=channel.burn, extra=channel.opening().encode())
     assert house.codes(opening.envelope) == ["ok"]
-    settle = frame_of(
-        OpType.SETTLE, house.chain_id, house.height + 50, channel.settle(channel.claim(0, 3, 700)).encode()
-    )
-    assert house.codes(settle) == ["ok"]
-    coop = frame_of(OpType.COOP, house.chain_id, house.height + 50, channel.cooperate(900).encode())
-    assert house.codes(coop) == ["ok"]
+    for kind, operation in (
+        (OpType.SETTLE, channel.settle(channel.claim(0, 3, 700))),
+        (OpType.COOP, channel.cooperate(900)),
+    ):
+        assert house.codes(frame_of(kind, house.chain_id, house.height + 50, operation.encode())) == ["ok"]
     house.block()
 
 
@@ -211,4 +210,58 @@ def test_ledger_verify_takes_the_chain_and_finds_a_changed_bit(tmp_path: Path) -
     assert codes(tmp_path, "blocks", ".") == ["RECORD"]
 
 
-__all__ = ["START_MS"]
+# -- what the engine answers, and what wallets prove ----------------------------------------------------------
+
+
+# SPEC LEDGER-13.2, LEDGER-21.5.1
+@in_town
+async def test_answers_of_the_engine_hold_without_it(town: Town) -> None:
+    alice, bob = await town.rich("alice"), await town.wallet("bob")
+    paid = await alice.pay(bob.address(0, 3), 250)
+    trusted = light.Trusted.of(town.house.genesis)
+    engine = town.engine
+    tip = (await engine.status()).height
+    headers = light.verify_headers(trusted, await engine.headers(0, tip + 1))
+    record = Record.decode(await engine.block(tip))
+    assert light_block.verify_record(headers[-1], record.encode()).height == paid.height == tip
+    for leaf in record.leaves:
+        assert light.verify_receipt(trusted, await engine.receipt(leaf), leaf).header == headers[-1]
+    for ident, present in ((b"", True), (b"\x01" * 32, False)):
+        data = await engine.state_receipt(9 if present else 3, ident)
+        found = light.verify_state_receipt(trusted, data, 9 if present else 3, ident)
+        assert bool(found.value) is present
+    for image in record.images:
+        said = await engine.prove_key_image(image)
+        light.verify_spent(headers[said.height], image, tip, bytes.fromhex(said.proof))
+        sparse.check(headers[said.height].ki_root, sparse.image_key(image), sha(u64(tip)), bytes.fromhex(said.proof))
+    for index in (0, 64, headers[-1].out_size - 1):
+        proof = await engine.prove_output(index)
+        leaf, path = bytes.fromhex(proof.leaf), [bytes.fromhex(step) for step in proof.path]
+        light.verify_output(headers[proof.height], index, leaf[0], int.from_bytes(leaf[1:9], "little"), leaf[9:], path)
+    for first in range(tip + 1):
+        light.verify_growth(headers[first], headers[-1], await engine.prove_consistency(first, tip))
+
+
+# SPEC LEDGER-13.2, LEDGER-13.5
+@in_town
+async def test_proofs_of_wallets_hold_in_a_program_that_has_no_wallet(town: Town) -> None:
+    alice, bob = await town.rich("alice"), await town.wallet("bob")
+    paid = await alice.pay(bob.address(0, 3), 250)
+    await bob.sync()
+    (owned,) = [each for each in await bob.outputs() if each.value]
+    made = {
+        "payment": await alice.prover.prove_payment(paid.id),
+        "receive": await bob.prover.prove_receive(owned.number, b"court-7"),
+        "reserve": await bob.prover.prove_reserve(b"court-7", 200),
+    }
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "genesis.cbor").write_bytes(await town.engine.genesis())
+        (folder / "receipt").write_bytes(await town.engine.receipt(paid.leaf or b""))
+        (folder / "state").write_bytes(await town.engine.state_receipt(9, b""))
+        for kind, proof in made.items():
+            (folder / kind).write_bytes(proof.encode())
+        for kind in ("receipt", "state", *made):
+            asked = ("--genesis", "genesis.cbor", "--challenge", b"court-7".hex())
+            assert codes(folder, kind, kind, *asked) == [], kind
+        assert codes(folder, "receive", "receive", "--genesis", "genesis.cbor", "--challenge", "00") == ["CHALLENGE"]

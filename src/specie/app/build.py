@@ -14,7 +14,7 @@ from specie.app.chain.composing import Chain, open_chain
 from specie.app.config.model import AUDITOR, LEDGER_ROLES, SYSTEMS, Config
 from specie.app.founding import found, is_founded
 from specie.app.http.application import create_application
-from specie.app.http.client import ServiceClient
+from specie.app.http.client import ANSWER_BYTES_MAX, LEDGER_ANSWER_BYTES_MAX, ServiceClient
 from specie.app.part import Part
 from specie.app.telemetry import new_registry
 from specie.issuance.client import CentralManagementClient, QuotaControlClient
@@ -157,6 +157,7 @@ class Built:
             tls=own.tls if target.url.startswith("https") else None,
             server_id=target.id if target.url.startswith("https") else None,
             timeout_s=TIMEOUT_S,
+            answer_bytes_max=LEDGER_ANSWER_BYTES_MAX if role in LEDGER_ROLES else ANSWER_BYTES_MAX,
         )
         self._callers.append(client)
         return client

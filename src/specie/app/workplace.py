@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from specie.app.config.model import LEDGER_ROLES, Config
 from specie.app.founding import KEYS_FILE, found, is_founded, pinned_roots
-from specie.app.http.client import TIMEOUT_S, ServiceClient, Unreachable
+from specie.app.http.client import LEDGER_ANSWER_BYTES_MAX, TIMEOUT_S, ServiceClient, Unreachable
 from specie.app.http.media_types import COSE
 from specie.app.http.wire import Reply
 from specie.app.keyfolders import People, add_key, allowed_of, system_store
@@ -129,7 +129,9 @@ class Workplace:
 
         try:
             tls = self.config.system("issuance").tls if url.startswith("https") else None
-            return ServiceClient(url, tls=tls, timeout_s=self.timeout_s or TIMEOUT_S)
+            return ServiceClient(
+                url, tls=tls, timeout_s=self.timeout_s or TIMEOUT_S, answer_bytes_max=LEDGER_ANSWER_BYTES_MAX
+            )
         except ValueError as error:
             raise Usage(str(error)) from error
 
@@ -152,6 +154,7 @@ class Workplace:
                 tls=tls,
                 server_id=system.id if tls else None,
                 timeout_s=self.timeout_s or TIMEOUT_S,
+                answer_bytes_max=LEDGER_ANSWER_BYTES_MAX,
             )
         return self.clients[role]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from ledger.engine.house import House
 from specie.crypto import hpke
 from specie.crypto.aead import ChaCha20Poly1305Aead
 from specie.crypto.x25519 import X25519Secret
 from specie.kernel.clock import SeededRandomness
+from tests.ledger.engine.house import House
 
 SIZES = (8192, 16384, 32768, 65536)
 HEADER = 17

@@ -9,8 +9,6 @@ from typing import Any
 
 from specie.crypto.ring import WalletKeys
 from specie.crypto.transactions import BuiltTransaction, EpochKey, Plan, build_mint, build_transaction, mint_size
-
-from ledger import makers
 from specie.kernel.clock import ManualClock, SeededRandomness
 from specie.kernel.db import Database, open_database
 from specie.kernel.db.migrate import create_schema
@@ -26,6 +24,7 @@ from specie.ledger.messages.header import block_signature_input
 from specie.ledger.messages.outputs import OutputKind, ctx_mint, ctx_transfer
 from specie.ledger.messages.receipts import Finality
 from specie.ledger.store import reading
+from tests.ledger import makers
 
 MIGRATIONS = Path(store_package.__file__).parent / "migrations"
 STEP_MS = 200

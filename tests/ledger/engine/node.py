@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ledger import makers
-from ledger.engine.house import HeldKeys, House, memory
 from specie.crypto.secret import Secret
 from specie.kernel.clock import ManualClock, SeededRandomness
 from specie.kernel.db import Database
@@ -16,6 +14,8 @@ from specie.ledger.engine.embedded import EmbeddedSettings
 from specie.ledger.engine.ledger import LedgerEngine, Node
 from specie.ledger.engine.ports import ChainFacts, Observer
 from specie.ledger.messages.genesis import Genesis
+from tests.ledger import makers
+from tests.ledger.engine.house import HeldKeys, House, memory
 
 START_US = makers.START_S * 1_000_000
 

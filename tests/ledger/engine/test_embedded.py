@@ -10,10 +10,6 @@ from typing import Any
 
 import pytest
 
-from ledger import makers
-from ledger.engine.house import MIGRATIONS, House, Purse, purse
-from ledger.engine.node import START_US, EpochDuty, Running
-from ledger.engine.test_machine import withdraw
 from specie.kernel.clock import ManualClock, SystemClock
 from specie.kernel.db import open_database
 from specie.kernel.db.migrate import run_migrations
@@ -36,6 +32,10 @@ from specie.ledger.messages.outputs import OutputKind, ctx_mint
 from specie.ledger.messages.receipts import Finality
 from specie.ledger.messages.views import Repeated
 from specie.ledger.protocol.order import submission_id
+from tests.ledger import makers
+from tests.ledger.engine.house import MIGRATIONS, House, Purse, purse
+from tests.ledger.engine.node import START_US, EpochDuty, Running
+from tests.ledger.engine.test_machine import withdraw
 
 
 async def funded(running: Running) -> tuple[House, Purse]:
@@ -208,7 +208,7 @@ def test_waiting_work_is_bounded_in_all_and_per_source(tmp_path: Path) -> None:
 # SPEC LEDGER-16.1.4
 def test_a_source_that_cost_much_comes_after_all_others(tmp_path: Path) -> None:
     async def scene(running: Running) -> None:
-        from ledger.engine.drafts import seal, take_apart
+        from tests.ledger.engine.drafts import seal, take_apart
 
         house, alice = await funded(running)
         engine, intake = running.engine, running.engine.provider.intake
@@ -376,9 +376,7 @@ def test_a_crash_at_any_point_loses_and_doubles_nothing(tmp_path: Path, point: s
     async def scene(running: Running) -> None:
         house, alice = await funded(running)
         data = house.spend(alice, alice.coins, [(alice.pay, 5)]).envelope
-        reference = house.machine.finalize(
-            [data], house.height + 1, running.clock.now_us() // 1000 + 200
-        ).app_hash
+        reference = house.machine.finalize([data], house.height + 1, running.clock.now_us() // 1000 + 200).app_hash
         height, now_us = house.height, running.clock.now_us()
         crash_at(running, point)
         await running.engine.submit_envelope(data)
@@ -501,7 +499,7 @@ async def _open_threaded(running: Running, duties: list[Any], monotonic: Callabl
 
 def test_what_burns_in_a_transfer_is_refused(tmp_path: Path) -> None:
     async def scene(running: Running) -> None:
-        from ledger.engine.drafts import seal, take_apart
+        from tests.ledger.engine.drafts import seal, take_apart
 
         house, alice = await funded(running)
         draft = take_apart(house, house.spend(alice, alice.coins, [(alice.pay, 5)], portable=True).envelope)

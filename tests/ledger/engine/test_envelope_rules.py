@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from ledger.engine.drafts import Draft, seal, take_apart
-from ledger.engine.house import Coin, House, Purse, code_of, purse
 from specie.ledger.messages.outputs import OutputKind, ctx_fee
 from specie.ledger.messages.outputs import mask_fee as mask_of_fee
+from tests.ledger.engine.drafts import Draft, seal, take_apart
+from tests.ledger.engine.house import Coin, House, Purse, code_of, purse
 
 
 class Scene:
@@ -233,8 +233,8 @@ def test_an_expiry_too_far_ahead(scene: Scene) -> None:
 
 # SPEC LEDGER-15.23
 def test_an_anchor_older_than_the_window() -> None:
-    from ledger import makers
     from specie.ledger.messages.parameters import Parameter
+    from tests.ledger import makers
 
     settings = dict(makers.genesis().settings) | {Parameter.ANCHOR_WINDOW: 10}
     house = House(makers.genesis(settings=settings))
@@ -257,8 +257,8 @@ def test_another_ring_size_than_the_chains() -> None:
 
 # SPEC LEDGER-4.5.2, LEDGER-15.24
 def test_an_output_with_a_public_opening_is_spent_among_its_like() -> None:
-    from ledger import makers
     from specie.ledger.messages.parameters import Parameter
+    from tests.ledger import makers
 
     till: Purse = purse("till")
     settings = dict(makers.genesis().settings) | {Parameter.FEE_ADDRESS: till.pay}

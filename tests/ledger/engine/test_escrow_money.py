@@ -6,8 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from ledger import makers
-from ledger.engine.house import House, Purse, code_of, purse
 from specie.ledger.messages.escrow import Record
 from specie.ledger.messages.frames import OpType, frame_of
 from specie.ledger.messages.outputs import ctx_payout, mask_payout
@@ -15,6 +13,8 @@ from specie.ledger.messages.parameters import Parameter
 from specie.ledger.messages.record import BlockRecord
 from specie.ledger.messages.state import Domain
 from specie.ledger.store import reading
+from tests.ledger import makers
+from tests.ledger.engine.house import House, Purse, code_of, purse
 from tests.ledger.escrow.makers import START_MS, Channel, Key
 
 UNITS = ((20_000, 4),)

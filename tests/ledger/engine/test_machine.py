@@ -8,9 +8,6 @@ from random import Random
 
 import pytest
 
-from ledger import makers
-from ledger.engine.drafts import seal, take_apart
-from ledger.engine.house import HeldKeys, House, Purse, code_of, memory, purse
 from specie.crypto import merkle
 from specie.ledger.engine.closing import IdentityBroken
 from specie.ledger.engine.loading import StoreDamaged
@@ -24,6 +21,9 @@ from specie.ledger.messages.state import Counters, Domain, WithdrawalState, With
 from specie.ledger.messages.withdrawals import account_token, withdraw_reference
 from specie.ledger.protocol.order import submission_id
 from specie.ledger.store import reading
+from tests.ledger import makers
+from tests.ledger.engine.drafts import seal, take_apart
+from tests.ledger.engine.house import HeldKeys, House, Purse, code_of, memory, purse
 
 
 def rich(*names: str, blocks: int = 1) -> tuple[House, list[Purse]]:

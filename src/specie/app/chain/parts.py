@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from specie.app.chain.founding import VALIDATOR, genesis_file, open_enclave, read_genesis
-from specie.app.chain.observing import LedgerObserver
 from specie.app.config.model import TRUSTED_NODE, VERIFICATION_NODE, Config
 from specie.app.keyfolders import system_store
 from specie.app.opening import prepare_folder
@@ -21,8 +20,9 @@ from specie.kernel.errors import Refused, Unavailable
 from specie.ledger import store as store_package
 from specie.ledger.engine.embedded import EmbeddedSettings
 from specie.ledger.engine.ledger import LedgerEngine, Node
+from specie.ledger.engine.ports import Observer
 from specie.ledger.node import EpochKeeper, FolderVault, LogReplica, RingService, ScanService, Sessions, TrustedNode
-from specie.ledger.service import ledger_routes, trusted_node_routes
+from specie.ledger.service import LedgerMetrics, ledger_routes, readiness, trusted_node_routes
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -40,6 +40,14 @@ def announce(role: str) -> None:
     structlog.get_logger("specie.ledger").warning("enclave_simulated", role=role, detail=BANNER)
 
 
+class LoudMetrics(LedgerMetrics, Observer):
+    """The figures of LEDGER section 21.7; alarms go to the log too."""
+
+    def alarm(self, code: str, detail: str) -> None:
+        super().alarm(code, detail)
+        structlog.get_logger("specie.ledger").error("alarm", code=code, detail=detail)
+
+
 class VerificationPart:
     """One verification node: store, enclave, epoch keys, engine, doors."""
 
@@ -50,9 +58,10 @@ class VerificationPart:
         self.alone = alone
         self.settings = config.system(VERIFICATION_NODE)
         self.clock = clock
-        self.observer = LedgerObserver(registry)
+        self.metrics = LoudMetrics(registry)
         self.database: Database | None = None
         self.engine: LedgerEngine | None = None
+        self.keeper: EpochKeeper | None = None
 
     async def open(self) -> LedgerEngine:
         """Migrate the store, open the enclave, load the chain, begin to make blocks. Raises as `LedgerEngine.open`."""
@@ -68,6 +77,7 @@ class VerificationPart:
         genesis = genesis_file(self.config).read_bytes()
         keeper = EpochKeeper(enclave, read_genesis(self.config).chain_id, FolderVault(folder / "epochs"), randomness)
         await asyncio.to_thread(keeper.open)
+        self.keeper = keeper
         settings = self.config.ledger.verification_node
         self.engine = await LedgerEngine.open(
             genesis,
@@ -78,8 +88,8 @@ class VerificationPart:
             clock=self.clock,
             randomness=randomness,
             folder=folder,
-            duties=(keeper,),
-            observer=self.observer,
+            duties=(keeper, self.metrics),
+            observer=self.metrics,
             node=Node(
                 separation_of_duties=self.alone,
                 settings=EmbeddedSettings(block_interval_ms=settings.block_interval_ms, archive=settings.archive),
@@ -92,14 +102,11 @@ class VerificationPart:
         return ledger_routes(self.engine)
 
     async def readiness(self) -> dict[str, bool | str]:
-        """Database and current epoch key, for /readyz (LEDGER section 21.7)."""
-        if self.engine is None:
+        """Database, current epoch key, blocks, for /readyz (LEDGER section 21.7)."""
+        if self.engine is None or self.keeper is None:
             return {"started": "not yet"}
-        try:
-            status = await self.engine.status()
-        except (Refused, Unavailable) as error:
-            return {"database": str(error)}
-        return {"database": True, "epoch": status.epoch > 0 or "no epoch key yet"}
+        keeper = self.keeper
+        return dict(await readiness(self.engine, lambda epoch: keeper.key(epoch) is not None)())
 
     async def close(self) -> None:
         if self.engine is not None:

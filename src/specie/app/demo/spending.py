@@ -76,7 +76,7 @@ async def tell_payment(stage: Stage, memory: Memory, told: Told) -> None:
     ring = (await stage.wallets.ledger().status()).ring_size
     told.lines = [
         f"Alice pays Bob {office.words(value, memory.currency)} in block {height}; Bob's wallet found it by scanning",
-        f"the block: {len(record.key_images)} key images, {len(record.outputs)} outputs, no sender, no receiver, no"
+        f"the block: key images {len(record.key_images)}, outputs {len(record.outputs)}; no sender, no receiver, no"
         f" amount; each spend hid among {ring}, and the rings are gone",
     ]
     told.figures = {

@@ -10,7 +10,7 @@ from typing import Any
 from specie import __version__
 from specie.app.demo.story import Told
 
-WIDTH = 12
+WIDTH = 13
 
 
 def as_line(told: Told) -> str:

@@ -24,6 +24,8 @@ from specie.kernel.errors import Refused, Unavailable
 
 TIMEOUT_S = 10.0
 CONNECTIONS_MAX = 32
+LEDGER_ANSWER_BYTES_MAX = 64 * 2**20
+"""Compact blocks of the ledger are larger than other answers (LEDGER section 21.4)."""
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 
 _STANDARD = frozenset(
@@ -213,7 +215,7 @@ def error_of(reply: Reply) -> Refused | Unavailable:
     code = members.get("code")
     detail = members.get("detail")
     said = detail if isinstance(detail, str) else ""
-    if not isinstance(code, str) or (reply.status >= 500 and reply.status != 503):
+    if not isinstance(code, str) or (reply.status >= 500 and reply.status not in (501, 503)):
         return InDoubt(f"the service answered {reply.status}" + (f" ({said})" if said else ""))
     after = reply.headers.get(b"retry-after", b"")
     retry_after_s = int(after) if after.isdigit() and len(after) < 9 else None

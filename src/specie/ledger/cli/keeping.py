@@ -11,6 +11,7 @@ from specie.crypto.secret import Secret
 from specie.ledger.cli.desk import Desk, Wrong, at_work, read_secret, write_file
 from specie.ledger.cli.place import Terminal
 from specie.ledger.wallet.seeds import view_text
+from specie.ledger.wallet.wallet import DETECT_WARNING
 
 Which = Annotated[str | None, typer.Option("--wallet", help="Which wallet; the only one, or that of --as.")]
 PASSPHRASE_LETTERS_MIN = 8
@@ -58,6 +59,7 @@ def create(
 
 def export(
     context: typer.Context,
+    detect: Annotated[bool, typer.Option("--detect", help="The detection key for a scan service instead.")] = False,
     to: Annotated[
         Path | None, typer.Option(help="Write it to this new file (mode 0600) instead of the screen.")
     ] = None,
@@ -65,19 +67,21 @@ def export(
 ) -> None:
     """The view key as text: sees every payment in and out, spends nothing. It cannot be taken back.
 
-    Examples: specie wallet export --to view.txt · specie wallet export --yes --json
+    Examples: specie wallet export --to view.txt · specie wallet export --detect --yes
     """
     terminal: Terminal = context.obj
 
     async def work(desk: Desk) -> None:
         wallet = await desk.wallet(which)
-        terminal.confirm("Hand out the view key? Its holder sees all your payments, past and future, for ever.")
-        text = view_text(wallet.reveal_view())
+        # SPEC LEDGER-11.4.7
+        warning = DETECT_WARNING if detect else "Its holder sees all your payments, past and future, for ever."
+        terminal.confirm(f"Hand out the {'detection' if detect else 'view'} key? {warning}")
+        text = wallet.reveal_detect().reveal().hex() if detect else view_text(wallet.reveal_view())
         if to is not None:
             write_file(to, text.encode() + b"\n")
-            terminal.show({"file": str(to)}, f"✔ the view key is in {to}")
+            terminal.show({"file": str(to)}, f"✔ the key is in {to}")
             return
-        terminal.show({"view": text}, text)
+        terminal.show({"detect" if detect else "view": text}, text)
 
     at_work(terminal, work)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from specie.crypto.transactions import EpochKey, OpenedTransaction, open_envelopes, verify_transactions
-
 from specie.kernel.clock import Randomness
 from specie.ledger.engine.chain import Chain
 from specie.ledger.engine.ports import EpochEntry, EpochKeys

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from specie.crypto.trees import SparseTree
-
 from specie.kernel.db import Transaction
 from specie.ledger.engine.chain import Chain
 from specie.ledger.engine.next_rules import with_next_rules

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from specie.crypto.transactions import build_mint, mint_size
-
 from specie.crypto import cose
+from specie.crypto.transactions import build_mint, mint_size
 from specie.issuance.api import Registration, RegistryBooks
 from specie.issuance.errors import UnitInvalid
 from specie.issuance.messages.claims import read_payload
@@ -24,12 +23,12 @@ from specie.kms.api import Keys, KeyUri
 from specie.ledger.api import Ledger
 from specie.ledger.errors import ProofInvalid, Unknown
 from specie.ledger.messages.address import Address
-from specie.ledger.messages.bodies import SIGNATURE_BYTES, mint_head
+from specie.ledger.messages.bodies import SIGNATURE_BYTES, Anchor, mint_head
 from specie.ledger.messages.evidence import RegistryReceipt
 from specie.ledger.messages.frames import OpType, frame_head, frame_of, op_id
 from specie.ledger.messages.genesis import Genesis
 from specie.ledger.messages.record import BlockRecord
-from specie.ledger.messages.state import Domain, MintState
+from specie.ledger.messages.state import AnchorState, Domain, MintState, anchor_ident
 from specie.ledger.protocol import vouching
 
 EXPIRY_BLOCKS = 20_000
@@ -105,7 +104,7 @@ class LedgerRegistry:
         if state is None:
             return None
         record = BlockRecord.decode(await self.ledger.block(state.height))
-        frame = next(data for kind, data in record.operations if kind >= OpType.MINT and op_id(data) == state.op_id)
+        frame = next(data for data in record.frames if op_id(data) == state.op_id)
         return RegistryReceipt(await self.ledger.receipt(state.op_id), frame).encode()
 
     def check_receipt(self, receipt: bytes, unit_root: bytes, credential_cti: bytes, *, cancelled: bool) -> None:
@@ -200,16 +199,13 @@ class LedgerAnchor:
     # SPEC ISSUANCE-13.4.5, ISSUANCE-15.2.3
     async def anchor(self, topic: int, source: str, size: int, root: bytes, signature: bytes) -> None:
         """Anchor size and root of a log; the same once more changes nothing. Raises as the ledger refuses."""
-        from specie.ledger.messages.bodies import Anchor
-        from specie.ledger.messages.state import AnchorState, anchor_ident
-
         entry = await self.ledger.state_entry(Domain.ANCHOR, anchor_ident(topic, source))
         last = None if entry.value is None else AnchorState.decode(bytes.fromhex(entry.value))
         if last is not None and (last.size, last.root) == (size, root):
             return
         height = (await self.ledger.status()).height
         kid = cose.key_id((await self.keys.public_key(self.anchor_key)).bytes)
-        seq = 1 if last is None else last.seq + 1
+        seq = 1 if last is None else last.sequence + 1
         body = Anchor(topic, source, seq, size, root, kid, bytes(SIGNATURE_BYTES)).encode()
         head = frame_head(OpType.ANCHOR, self.genesis.chain_id, height + EXPIRY_BLOCKS, len(body))
         prefix = head + body[:-SIGNATURE_BYTES]

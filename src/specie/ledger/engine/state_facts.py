@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from specie.crypto.trees import SparseTree
-
 from specie.kernel.db import Transaction
 from specie.ledger.engine import facts
 from specie.ledger.engine.chain import Chain
-from specie.ledger.engine.shown import entry_view, parameter_values
 from specie.ledger.engine.ports import EpochEntry
+from specie.ledger.engine.shown import entry_view, parameter_values
 from specie.ledger.engine.tip import Tip
 from specie.ledger.errors import Unknown
 from specie.ledger.messages.bodies import ParameterChange

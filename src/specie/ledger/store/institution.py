@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from specie.kernel.db import Transaction
+from specie.kernel.db import Row, Transaction
 
 
 class RedemptionState(IntEnum):
@@ -78,5 +78,6 @@ def open_ones(tx: Transaction) -> list[RedemptionRow]:
     return [_row(row) for row in rows]
 
 
-def _row(values: tuple[object, ...]) -> RedemptionRow:
-    return RedemptionRow(*values[:5], RedemptionState(values[5]), *values[6:])  # type: ignore[arg-type]
+def _row(values: Row) -> RedemptionRow:
+    reference, token, amount, beneficiary, made_us, state, *rest = values
+    return RedemptionRow(reference, token, amount, beneficiary, made_us, RedemptionState(state), *rest)

@@ -99,10 +99,9 @@ class Scanner:
             if not finals:
                 raise ProofInvalid("the node ends before the height that it states")
             taken = await self._read(Range(finals), last)
-            await self._database.write(lambda tx, taken=taken: self._take(tx, taken))  # type: ignore[misc]
+            last = await self._database.write(lambda tx, taken=taken: self._take(tx, taken))  # type: ignore[misc]
             await self._ahead.extend()
             found += len(taken.found)
-            last = taken.last.header
             if report is not None:
                 report(last.height, tip, found)
         assert last is not None
@@ -197,8 +196,15 @@ class Scanner:
 
     # -- taking a range in
 
-    def _take(self, tx: Transaction, taken: Range) -> None:
-        """One transaction: outputs, spends, expenses, payments that came through, and how far we are."""
+    def _take(self, tx: Transaction, taken: Range) -> Header:
+        """One transaction: outputs, spends, expenses, payments that came through, and how far we are.
+
+        Where another program has taken blocks of this wallet in meanwhile, its progress stands, and this range is read
+        again from there.
+        """
+        progress = holding.read_progress(tx)
+        if progress is not None and progress.height >= taken.finals[0].header.height:
+            return Header.decode(progress.header)
         times = {final.header.height: final.header.time_ms for final in taken.finals}
         holding.add_extents(tx, taken.extents)
         for each in taken.found:
@@ -210,6 +216,7 @@ class Scanner:
         last = taken.last
         settle_seen(tx, taken.finals[0].header.height, last.header.height)
         holding.write_progress(tx, holding.Progress(last.header.height, last.header.data, last.finality))
+        return last.header
 
     def _understand(self, tx: Transaction, output: Owned, ref: bytes | None) -> None:
         """What a new output tells: from whom it is, or, as change, what its transaction spent and paid."""
@@ -244,8 +251,10 @@ def tag_of(output: Owned) -> str:
     return "issuer" if output.kind == OutputKind.MINT else "public"
 
 
+# SPEC LEDGER-4.3.1, LEDGER-4.3.2
 def _owned(candidate: Candidate, item: tuple[bytes, bytes, int, bytes], ours: OwnedOutput) -> Owned:
     ctx, data, kind, mask = item
+    # the core opens: `ours` only if C is b*G + v*H and R is r*K_s of the subaddress that was found
     return Owned(
         *(candidate.number, candidate.header.height, candidate.header.time_ms, kind, ctx, data, mask),
         *(ours.status, ours.account, ours.index, ours.value, ours.key_image, ours.memo, ours.memo_own),

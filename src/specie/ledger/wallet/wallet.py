@@ -33,6 +33,13 @@ from specie.ledger.wallet.store.holding import Holder, Issued
 from specie.ledger.wallet.store.payments import Departure, Payee, Payment, Token
 from specie.ledger.wallet.surroundings import Standing, Surroundings
 
+# SPEC LEDGER-11.4.7
+DETECT_WARNING = (
+    "Whoever holds the detection key can tell for ever which outputs are this wallet's and which addresses belong"
+    " together, though no amounts."
+)
+"""What a holder is told before k_d is handed out."""
+
 
 async def create(database: Database, world: Surroundings, key: Seed | Secret) -> Wallet:
     """Make a wallet in an empty database, from a seed, or from a view export (96 bytes) as view-only.
@@ -171,6 +178,30 @@ class Wallet:
         issued = await self.database.write(lambda tx: holding.issue_address(tx, account, name, now_us))
         return issued, self.address(issued.account, issued.place)
 
+    # SPEC LEDGER-4.5.1
+    async def payout_address(self, cid: bytes, account: int = 0) -> tuple[Issued, Address]:
+        """The address that an escrow pays to: one per escrow, since everybody can see what is paid to it."""
+        name = f"escrow {cid.hex()}"
+        for issued in await self.database.read(lambda tx: holding.issued(tx, account)):
+            if issued.name == name:
+                return issued, self.address(issued.account, issued.place)
+        return await self.receive(name, account)
+
+    # SPEC LEDGER-9.6.12
+    async def is_own(self, pay: bytes) -> bool:
+        """Whether a payout address (96 bytes) is one that this wallet gave out: asked before an escrow is counted on."""
+
+        def given(tx: Transaction) -> list[tuple[int, int]]:
+            return [*holding.names_of_addresses(tx), *((account, 0) for account, _ in holding.accounts(tx))]
+
+        places = await self.database.read(given)
+        return any(self._keys.address(account, place) == pay for account, place in places)
+
+    def sign_topup(self, issued: Issued, items: Sequence[bytes]) -> bytes:
+        """sig_W of a TOPUP by the payout address of its escrow: 64 bytes. Raises ViewOnly, WalletLocked."""
+        random = self._world.randomness.bytes(32)
+        return bytes(self._spend_keys().prove_topup(issued.account, issued.place, list(items), random))
+
     # SPEC LEDGER-3.2, LEDGER-1.3
     def parse_address(self, text: str) -> Address:
         """Somebody's address. Raises AddressInvalid, NetworkMismatch."""
@@ -292,6 +323,7 @@ class Wallet:
         payment, _ = await self._payer.prepare(wish, key, merge=merge)
         return await self._payer.send(payment)
 
+    # SPEC LEDGER-14.1
     def _spend_keys(self) -> WalletKeys:
         if self.tier != SPEND:
             if self._holder.spend_sealed is not None:
@@ -337,6 +369,10 @@ class Wallet:
     def reveal_view(self) -> Secret:
         """The view export: sees everything for ever, spends nothing."""
         return Secret(self._keys.export_view())
+
+    def reveal_detect(self) -> Secret:
+        """k_d, for a scan service. Say DETECT_WARNING first."""
+        return Secret(self._keys.export_detect())
 
     async def lock(self, passphrase: Secret) -> None:
         """Lock: from now on only the passphrase opens the spend key. Raises ViewOnly, WalletLocked."""

@@ -30,7 +30,7 @@ pub struct Request<'a, B: Backend = Ristretto> {
 /// Turns the items left by `shift` places; which way they moved does not show in time or memory access.
 ///
 /// One layer for each bit of `shift`, each a masked choice between the items as they are and moved by 2^bit.
-fn turn_left<T: ConditionallySelectable>(items: &mut Vec<T>, shift: usize) {
+fn turn_left<T: ConditionallySelectable + Zeroize>(items: &mut Vec<T>, shift: usize) {
     let size = items.len();
     let mut layer = 0;
     while (1 << layer) < size {
@@ -39,7 +39,8 @@ fn turn_left<T: ConditionallySelectable>(items: &mut Vec<T>, shift: usize) {
         let moved: Vec<T> = (0..size)
             .map(|k| T::conditional_select(&items[k], &items[(k + step) % size], bit))
             .collect();
-        *items = moved;
+        // Half-turned lists would tell the position to whoever reads the memory later.
+        core::mem::replace(items, moved).zeroize();
         layer += 1;
     }
 }
