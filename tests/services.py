@@ -43,7 +43,7 @@ from specie.kernel.clock import SystemClock, SystemRandomness
 CM, QC, IS = ROLES = tuple(SYSTEMS)
 VN, TN = tuple(LEDGER_ROLES)
 UP = "up"
-START_S, STOP_S = 30.0, 30.0
+START_S, STOP_S = 60.0, 30.0
 PORTS = range(18_000, 32_000)
 """Below the range that systems take the ports of outgoing connections from."""
 TOO_MUCH = 2**49
@@ -277,6 +277,7 @@ def environment_of(config: Config) -> dict[str, str]:
     kept["SPECIE_DATA_DIR"] = str(config.data_dir)
     kept["SPECIE_LOG_LEVEL"] = "warning"
     kept["SPECIE_CURRENCY__REGISTRY"] = config.currency.registry
+    kept["SPECIE_GATEWAY__LISTEN_PORT"] = str(config.gateway.listen_port)
     for role in (*SYSTEMS, *LEDGER_ROLES):
         name, part = SECTIONS[role], "LEDGER" if role in LEDGER_ROLES else "ISSUANCE"
         section = getattr(config.section_of(role), name)

@@ -6,12 +6,12 @@ compiler. It trusts nothing but the genesis document. Spec: docs/spec/ledger.md.
 
     ledger-verify {receipt|state} FILE... --genesis FILE [--json]
     ledger-verify {payment|receive|reserve} FILE... --genesis FILE [--challenge HEX] [--json]
-    ledger-verify blocks FOLDER [--genesis FILE] [--json]
+    ledger-verify blocks FOLDER [--genesis FILE] [--ranges] [--json]
 
 A FILE is one object, raw or in hex. A FOLDER holds genesis.cbor and for every height from 0 on <height>.header (the
 header and its finality), <height>.record and, where it was kept, <height>.proofs. Of blocks it checks headers and
 finality, every root but state_root, the block equation, public openings, mint kernels, key images and the supply
-identity; rings are not published, and range proofs are not judged here.
+identity, and with --ranges the range proofs, where their segments were kept. Rings are not published.
 Exit 0: all that was asked for verifies. 9: something does not, and each failure is named. 2: wrong usage.
 """
 
@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, reduce
-from hashlib import sha3_256, sha256, sha512
+from hashlib import sha3_256, sha256, sha512, shake_256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,7 +65,7 @@ def u(size: int, value: int) -> bytes:
     return value.to_bytes(size, "little")
 
 
-def number(data: bytes) -> int:
+def number(data: bytes | bytearray) -> int:
     return int.from_bytes(data, "little")
 
 
@@ -202,7 +202,10 @@ def hs(tag: str, *items: bytes) -> int:
 
 
 def hp(tag: str, *items: bytes) -> Point:
-    wide = hn(tag, *items)
+    return uniform(hn(tag, *items))
+
+
+def uniform(wide: bytes) -> Point:
     return add(*(elligator(number(half) % 2**255) for half in (wide[:32], wide[32:])))
 
 
@@ -394,6 +397,8 @@ class Genesis:
         fields = cbor(at)
         at.done()
         need(isinstance(fields, dict) and fields.get(1) == 1, "GENESIS", "version 1 of a genesis document expected")
+        # where many validators agree, the signature of a single one proves nothing
+        need(fields.get(6) == "embedded", "FINALITY", "only chains of one validator are checked here")
         keys, created = fields.get(7), fields.get(5)
         need(
             isinstance(keys, list) and all(isinstance(k, bytes) and len(k) == 32 for k in keys), "GENESIS", "validators"
@@ -435,9 +440,9 @@ def read_header(at: Reader) -> Header:
     data = at.take(HEADER)
     r = Reader(data)
     r.magic(b"PLH1\x01\x00")
-    first = (r.take(32), r.u(8), r.u(8), r.take(32), r.take(32), r.take(32), r.u(8))
-    last = (*r.many(4, 32), tuple(r.u(8) for _ in range(6)), r.u(4), r.take(32), r.u(4), r.u(4))
-    return Header(data, *first, *last)
+    first = (data, r.take(32), r.u(8), r.u(8), r.take(32), r.take(32), r.take(32), r.u(8))
+    roots = (r.take(32), r.take(32), r.take(32), r.take(32))
+    return Header(*first, *roots, tuple(r.u(8) for _ in range(6)), r.u(4), r.take(32), r.u(4), r.u(4))
 
 
 def read_final_header(at: Reader, genesis: Genesis) -> Header:
@@ -587,6 +592,145 @@ def check_reserve(data: bytes, genesis: Genesis, asked: Asked) -> str:
     return f"{count} outputs of {held} minor units were held, unspent at height {header.height}"
 
 
+# -- range proofs ----------------------------------------------------------------------------------------------
+
+BITS, RATE, WORD = 64, 166, 2**64 - 1
+
+
+def rotated(word: int, by: int) -> int:
+    return (word << by | word >> 64 - by) & WORD
+
+
+def keccak(state: bytearray) -> None:
+    """Keccak-f[1600] (FIPS 202)."""
+    a = [number(state[8 * i : 8 * i + 8]) for i in range(25)]  # lane (x, y) at x + 5y
+    register = 1
+    for _ in range(24):
+        c = [a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20] for x in range(5)]
+        a = [a[i] ^ c[(i + 4) % 5] ^ rotated(c[(i + 1) % 5], 1) for i in range(25)]
+        x, y, word = 1, 0, a[1]
+        for t in range(1, 25):
+            x, y = y, (2 * x + 3 * y) % 5
+            word, a[x + 5 * y] = a[x + 5 * y], rotated(word, t * (t + 1) // 2 % 64)
+        a = [a[i] ^ (~a[i - i % 5 + (i + 1) % 5] & a[i - i % 5 + (i + 2) % 5] & WORD) for i in range(25)]
+        for j in range(7):
+            a[0] ^= (register & 1) << (1 << j) - 1
+            register = register << 1 ^ (register >> 7) * 0x171
+    state[:] = b"".join(u(8, word) for word in a)
+
+
+class Transcript:
+    """Merlin over STROBE-128: messages go in, challenges come out."""
+
+    def __init__(self, label: bytes) -> None:
+        self.state = bytearray(bytes([1, RATE + 2, 1, 0, 1, 96]) + b"STROBEv1.0.2" + bytes(182))
+        keccak(self.state)
+        self.at = self.begun = 0
+        self.operate(18, b"Merlin v1.0")
+        self.append(b"dom-sep", label)
+
+    def move(self) -> None:
+        self.at += 1
+        if self.at == RATE:
+            self.permute()
+
+    def permute(self) -> None:
+        self.state[self.at] ^= self.begun
+        self.state[self.at + 1] ^= 4
+        self.state[RATE + 1] ^= 128
+        keccak(self.state)
+        self.at = self.begun = 0
+
+    def operate(self, flags: int, data: bytes = b"") -> None:
+        begun, self.begun = self.begun, self.at + 1
+        for byte in bytes([begun, flags]) + data:
+            self.state[self.at] ^= byte
+            self.move()
+
+    def append(self, label: bytes, message: bytes) -> None:
+        self.operate(18, label + u(4, len(message)))
+        self.operate(2, message)
+
+    def append_point(self, label: bytes, data: bytes) -> None:
+        need(data != ZERO, "RANGE", "the identity")
+        self.append(label, data)
+
+    def challenge(self, label: bytes) -> int:
+        self.operate(18, label + u(4, 64))
+        self.operate(7)
+        if self.at:
+            self.permute()
+        out = bytearray()
+        for _ in range(64):
+            out.append(self.state[self.at])
+            self.state[self.at] = 0
+            self.move()
+        need(number(out) % L, "RANGE", "a challenge of zero")
+        return number(out) % L
+
+
+@cache
+def generators(side: bytes, party: int) -> list[Point]:
+    stream = shake_256(b"GeneratorsChain" + side + u(4, party)).digest(64 * BITS)
+    return [uniform(stream[at : at + 64]) for at in range(0, len(stream), 64)]
+
+
+def check_range(commitments: list[bytes], data: bytes, context: bytes) -> None:
+    """Bulletproofs+ (ePrint 2020/735): every commitment opens to less than 2^64. Spec: LEDGER section 2."""
+    size = BITS * len(commitments)
+    rounds = size.bit_length() - 1
+    need(len(data) == 1 + 32 * (6 + 2 * rounds) and data[0] == 1, "RANGE", "length")
+    d, A, A1, B, r, s, *steps = (data[at : at + 32] for at in range(1, len(data), 32))
+    transcript = Transcript(b"PL1/bp+")
+    transcript.append(b"ctx", context)
+    transcript.append(b"dom-sep", b"Bulletproofs+ Range Proof")
+    transcript.append(b"H", encode(H()))
+    transcript.append(b"G", encode(G()))
+    for label, value in ((b"N", BITS), (b"T", 1), (b"M", len(commitments))):
+        transcript.append(label, u(8, value))
+    for label, values in ((b"Ci", commitments), (b"vi - minimum_value", [bytes(8)] * len(commitments))):
+        for each in values:
+            transcript.append(label, each)
+    transcript.append_point(b"A", A)
+    y, z = transcript.challenge(b"y"), transcript.challenge(b"z")
+    es = []
+    for left, right in zip(steps[::2], steps[1::2], strict=True):
+        transcript.append_point(b"L", left)
+        transcript.append_point(b"R", right)
+        es.append(transcript.challenge(b"e"))
+    transcript.append_point(b"A1", A1)
+    transcript.append_point(b"B", B)
+    e = transcript.challenge(b"e")
+    terms = range_terms(y, z, es, e, scalar(r), scalar(s), scalar(d), size)
+    terms += [(-e, decode(A1)), (-1, decode(B)), (-e * e, decode(A))]
+    for at, challenge in enumerate(es):
+        terms.append((-((e * challenge) ** 2), decode(steps[2 * at])))
+        terms.append((-((e * pow(challenge, -1, L)) ** 2), decode(steps[2 * at + 1])))
+    for party, commitment in enumerate(commitments):
+        terms.append((-e * e * pow(z, 2 * party + 2, L) * pow(y, size + 1, L), decode(commitment)))
+    need(same(total(multiply(k, point) for k, point in terms), IDENTITY), "RANGE", "does not verify")
+
+
+def range_terms(y: int, z: int, es: list[int], e: int, r: int, s: int, d: int, size: int) -> list[tuple[int, Point]]:
+    """What the fixed generators get: both vectors, H and G."""
+    terms, weights, inverse = [], 0, pow(y, -1, L)
+    folds = [1]
+    for challenge in es:
+        low = pow(challenge, -1, L)
+        folds = [fold * by % L for fold in folds for by in (low, challenge)]
+    for at in range(size):
+        party, bit = divmod(at, BITS)
+        weight = pow(z, 2 * party + 2, L) * 2**bit % L
+        weights += weight
+        left = r * e * pow(inverse, at, L) * folds[at] + e * e * z
+        right = s * e * folds[size - 1 - at] - e * e * (weight * pow(y, size - at, L) + z)
+        terms.append((left, generators(b"G", party)[bit]))
+        terms.append((right, generators(b"H", party)[bit]))
+    powers = sum(pow(y, at, L) for at in range(1, size + 1))
+    value = r * y * s + e * e * (pow(y, size + 1, L) * z * weights + (z * z - z) * powers)
+    return [*terms, (value, H()), (d, G())]
+
+
 # -- blocks ----------------------------------------------------------------------------------------------------
 
 
@@ -614,6 +758,9 @@ class Mint(NamedTuple):
     value: int
     outputs: list[bytes]
     kernel: bytes
+    unproven: bytes
+    """The frame up to and without bp_len."""
+    range_proof: bytes
     core: bytes
     proof: bytes
 
@@ -652,8 +799,8 @@ def read_mint(frame: Operation) -> Mint:
     value, count = at.u(8), at.u(1)
     need(count in (2, 4, 8, 16), "MALFORMED", "outputs of a mint")
     outputs, kernel = at.many(count, OUTPUT), at.take(32)
-    at.take(at.u(2))
-    mint = Mint(value, outputs, kernel, frame.data[: 52 + at.at], at.take(64))
+    unproven, range_proof = frame.data[: 52 + at.at], at.take(at.u(2))
+    mint = Mint(value, outputs, kernel, unproven, range_proof, frame.data[: 52 + at.at], at.take(64))
     at.take(80)
     at.done()
     need(is_ascending(output[64:96] for output in outputs), "MALFORMED", "outputs of a mint ascend by R")
@@ -720,8 +867,8 @@ class Supply:
 class Walk:
     """Goes from block to block and keeps what the next one is judged by."""
 
-    def __init__(self, genesis: Genesis) -> None:
-        self.genesis, self.chain_id = genesis, genesis.chain_id
+    def __init__(self, genesis: Genesis, ranges: bool) -> None:
+        self.genesis, self.chain_id, self.ranges = genesis, genesis.chain_id, ranges
         self.last: Header | None = None
         self.log, self.images, self.seen_images = Log(), Sparse(), set[bytes]()
         self.points, self.op_ids = set[bytes](), set[bytes]()
@@ -729,6 +876,7 @@ class Walk:
         self.answered: set[bytes] = set()
         self.sequences: dict[bytes, int] = {}
         self.supply = Supply()
+        self.judged = 0
 
     def step(self, block: Block) -> None:
         self.check_header(block)
@@ -787,11 +935,11 @@ class Walk:
             need(len(data) == 40 + STUB, "MALFORMED", "tail of a withdrawal")
             return kind, data[8:40]
         if kind == 3:
-            operation = data[8:]
-            if operation[:1] == b"\x20":
-                return kind, b"\x20" + hashed(b"CMS/cid", operation[3:315]) + operation
-            need(operation[:1] == b"\x21" and len(operation) == 113, "MALFORMED", "tail of a funding")
-            return kind, operation[:33] + operation[41:49] + operation
+            funding = data[8:]
+            if funding[:1] == b"\x20":
+                return kind, b"\x20" + hashed(b"CMS/cid", funding[3:315]) + funding
+            need(funding[:1] == b"\x21" and len(funding) == 113, "MALFORMED", "tail of a funding")
+            return kind, funding[:33] + funding[41:49] + funding
         at = Reader(data)
         at.magic(b"PLP1\x01\x00" + u(1, kind) + b"\x00" + self.chain_id)
         expiry = at.u(8)
@@ -848,6 +996,7 @@ class Walk:
             opened = add(element(mint.kernel), multiply(mint.value, H()))
             need(same(total(element(output[32:64]) for output in mint.outputs), opened), "MINT", "kernel")
             need(is_schnorr("mint/kernel", mint.kernel, [mint.core], mint.proof), "MINT", "sig_E")
+            self.check_range(mint.outputs, mint.range_proof, hn("bp/ctx", self.chain_id, ZERO, mint.unproven))
         masks = sum(self.masks(block))
         kernels = [element(mint.kernel) for mint in block.mints]
         left = total([decode(block.record.ps_sum), *kernels, commit(minted + refunded + escrow_out, masks)])
@@ -917,6 +1066,11 @@ class Walk:
         need(block.header.height == 0 and made == expected, "RECORD", "start outputs")
         return y
 
+    def check_range(self, outputs: list[bytes], proof: bytes, context: bytes) -> None:
+        if self.ranges:
+            check_range([output[32:64] for output in outputs], proof, context)
+            self.judged += 1
+
     def check_segment(self, block: Block) -> None:
         """The proofs segment, where it was kept: each output of a transaction has one range proof."""
         if block.segment is None:
@@ -931,8 +1085,9 @@ class Walk:
             need(positions[0] > last, "SEGMENT", "order")
             last = positions[0]
             places += positions
-            at.take(64)
-            at.take(at.u(2))
+            context, proof = at.take(64), at.take(at.u(2))
+            need(positions[-1] < len(block.record.outputs), "SEGMENT", "a position outside of the block")
+            self.check_range([block.record.outputs[place] for place in positions], proof, context)
         at.done()
         need(
             sorted(places) == list(range(len(block.record.outputs))), "SEGMENT", "an output has no range proof, or two"
@@ -1000,9 +1155,9 @@ def load(path: str) -> bytes:
         return data
 
 
-def walk_blocks(folder: Path, genesis: Genesis, report: Report) -> None:
+def walk_blocks(folder: Path, genesis: Genesis, report: Report, ranges: bool) -> None:
     """Every block from height 0 on; after the first that is wrong nothing further can be judged."""
-    walk, height, kept = Walk(genesis), 0, 0
+    walk, height, kept = Walk(genesis, ranges), 0, 0
     while (folder / f"{height}.header").is_file() and not report.failures:
         with report.judging(f"block {height}", "block"):
             block = Block(folder, height, genesis)
@@ -1019,7 +1174,8 @@ def walk_blocks(folder: Path, genesis: Genesis, report: Report) -> None:
     if walk.last is not None:
         report.notes.append(f"height {walk.last.height}, app_hash {walk.last.app_hash.hex()}")
         report.notes.append("supply: " + ", ".join(f"{name} {value}" for name, value in walk.supply.figures().items()))
-        report.notes.append(f"{kept} proofs segments were there; the range proofs in them were not judged")
+        judged = f"{walk.judged} range proofs were judged" if ranges else "range proofs were not judged"
+        report.notes.append(f"{kept} proofs segments were there; {judged}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -1032,6 +1188,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--chain", metavar="HEX", help="refuse a genesis document of another chain_id than this")
     parser.add_argument("--challenge", metavar="HEX", default="", help="what you asked the prover to bind in")
     parser.add_argument("--mint", metavar="HEX", help="mint_id, where the output of a proof is one of a mint")
+    parser.add_argument("--ranges", action="store_true", help="of blocks: judge range proofs too, about a second each")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     report = Report()
@@ -1043,7 +1200,7 @@ def main(arguments: list[str] | None = None) -> int:
         asked = Asked(bytes.fromhex(options.challenge), bytes.fromhex(options.mint) if options.mint else None)
         if options.command == "blocks":
             need(len(options.files) == 1, "USAGE", "one folder")
-            walk_blocks(Path(options.files[0]), genesis, report)
+            walk_blocks(Path(options.files[0]), genesis, report, options.ranges)
         for path in options.files if options.command != "blocks" else []:
             data = load(path)
             with report.judging(path, options.command):

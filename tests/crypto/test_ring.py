@@ -63,6 +63,7 @@ def test_scalars_are_below_the_group_order() -> None:
         ring.commit(1, ORDER.to_bytes(32, "little"))
 
 
+# SPEC LEDGER-2.4
 def test_equation_with_values_and_masks() -> None:
     commitments = ring.commit(5, scalar(1)) + ring.commit(7, scalar(2))
     total = ring.commit(12, scalar(3))
@@ -91,7 +92,7 @@ LENGTHS: list[Callable[[], object]] = [
     lambda: ring.make_output(wallet().address(0, 0), CTX, 1, N, b"memo"),
     lambda: ring.make_output(wallet().address(0, 0), CTX, 1, N, NO_MEMO, b"own"),
     lambda: ring.payment_matches(b"x", CTX, N, wallet().address(0, 0), 1),
-    lambda: ring.dleq_verify(b"", *[ZEROS] * 4, b"x"),
+    lambda: ring.dleq_verify(b"", ZEROS, ZEROS, ZEROS, ZEROS, b"x"),
     lambda: ring.schnorr_verify("x", ZEROS, [], b"x"),
     lambda: WalletKeys.from_seed(b"x"),
     lambda: WalletKeys.from_view(b"x"),
@@ -148,6 +149,7 @@ def test_no_tier_reaches_further_than_it_should() -> None:
             call()
 
 
+# SPEC LEDGER-15.31
 def test_keys_show_and_store_nothing() -> None:
     output, _ = pay_to(0, 1)
     opened = open_one(wallet(), output)

@@ -25,7 +25,7 @@ def test_the_story_as_json_lines(home: Deployment) -> None:
     assert all(step["ok"] for step in steps)
     assert last["books"]["balanced"] is True
     terms = last["books"]["terms"]["XTS"]
-    assert (terms["issued"], terms["redeemed"], terms["U"]) == ("5000.00", "100.00", "4900.00")
+    assert (terms["issued"], terms["redeemed"], terms["H"], terms["U"]) == ("5000.00", "100.00", "4900.00", "0.00")
     told = {step["step"]: step for step in steps}
     assert told["found"]["separation_of_duties"] is False
     refused = told["refuse"]
@@ -40,6 +40,12 @@ def test_the_story_as_json_lines(home: Deployment) -> None:
     assert all(step["signature_verifies"] and len(step["hash"]) == 64 for step in six)
     assert told["units"]["units"] == 60
     assert told["verify"]["verified"]["unit"] == 60
+    assert told["mint"]["enclave"] == "simulated"
+    assert told["pay"]["payee_hidden"] is told["pay"]["amount_hidden"] is True
+    assert told["proof"]["verified"] is True
+    assert told["redeem_twice"]["code"] == "ledger.withdraw_state"
+    assert told["blocks"]["equations_hold"] is True
+    assert last["books"]["ledger"]["app_hash"] == told["blocks"]["app_hash"]
 
 
 def test_the_story_for_people(home: Deployment) -> None:
@@ -50,11 +56,13 @@ def test_the_story_for_people(home: Deployment) -> None:
         "Omar asks for 20 000.00 XTS ─ refused: rule 'daily' leaves 10 000.00 XTS (issuance.quota_exceeded)",
         "60 units, 5 000.00 XTS",
         "outstanding 5 000.00 XTS → 4 900.00 XTS",
-        "issued 5 000.00 − redeemed 100.00 = units 4 900.00",
+        "Alice pays Bob 250.00 XTS",
+        "no sender, no receiver, no amount",
+        "issued 5 000.00 − redeemed 100.00 = ledger 4 900.00",
         "books balance",
     ):
         assert words in heard.out
-    assert heard.out.count("✔") == 8
+    assert heard.out.count("✔") == 12
     assert "\x1b" not in heard.out
 
 
@@ -88,11 +96,17 @@ def test_it_stays_until_it_is_told_to_stop(home: Deployment) -> None:
         text = ""
         while not text.endswith("}\n"):
             text += process.stdout.readline()
-        url = json.loads(text)["url"]
-        heard = home.typed("--url", url, "issue", "request", "5", "--owner", "ff" * 16, "--json")
-        assert heard.json["state"] == "released"
-        process.terminate()
-        assert process.wait(30) == 0
+        try:
+            url = json.loads(text)["url"]
+            assert home.typed("--url", url, "wallet", "new", "alice", "--json").code == 0
+            heard = home.typed("--url", url, "issue", "request", "5", "--owner", "alice", "--json")
+            assert heard.json["state"] == "released"
+            balance = home.typed("--url", url, "wallet", "balance", "--wallet", "alice", "--json")
+            assert balance.json["total"]["value"] == "5.00"
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 def test_the_verifier_stands_where_the_demo_looks() -> None:

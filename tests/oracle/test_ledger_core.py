@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from functools import cache
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracle.issuance import merkle
+from oracle.issuance import curve, merkle
 from oracle.ledger import (
     blocks,
     bulletproofs_plus,
@@ -24,10 +25,11 @@ from oracle.ledger import (
     transaction,
     world,
 )
-from oracle.ledger.hashes import VALUE_BASE, commit, h32, h_point, h_scalar, hn, sha, u8, u64
+from oracle.ledger.hashes import VALUE_BASE, commit, h32, h64, h_point, h_scalar, hn, sha, u8, u64
 from oracle.ledger.outputs import Fields
 from oracle.ledger.ristretto import L, encode, scalar_bytes
 from published import published_json
+from specie.crypto import ed25519
 from specie.crypto.core import _core
 from specie.ledger.messages import outputs as output_messages
 from specie.ledger.protocol import light_group
@@ -197,8 +199,8 @@ def test_public_outputs() -> None:
     stub = wallet().refund_stub(0, 2, refund_ctx, 5000, scalar_bytes(masks[2]), b"n" * 16)
     refund = outputs.send_refund(address, refund_ctx, 5000, b"n" * 16, masks[2])
     assert stub == refund.stub
-    items = [(fee_ctx, made[0], 3), (payout_ctx, made[1], 4), (refund_ctx, refund.data, 5)]
-    found = wallet().open([(*item, scalar_bytes(mask)) for item, mask in zip(items, masks, strict=True)])
+    taken = [(fee_ctx, made[0], 3), (payout_ctx, made[1], 4), (refund_ctx, refund.data, 5)]
+    found = wallet().open([(*item, scalar_bytes(mask)) for item, mask in zip(taken, masks, strict=True)])
     assert [(each.status, each.value) for each in found if each] == [("ours", 1000), ("ours", 1001), ("ours", 5000)]
 
 
@@ -332,9 +334,10 @@ def test_schnorr_and_dleq() -> None:
     assert light_group.is_schnorr("esc/topup", spend, items, made)
     B2, x = h_point("ki", b"x"), 99
     proof = proofs.dleq_prove(b"context", x, ristretto.BASE, B2, 5)
-    named = [encode(point) for point in (ristretto.BASE, ristretto.base(x), B2, ristretto.multiply(x, B2))]
-    assert _core.dleq_verify(b"context", *named, proof)
-    assert not _core.dleq_verify(b"contexu", *named, proof)
+    first = encode(ristretto.BASE), encode(ristretto.base(x))
+    second = encode(B2), encode(ristretto.multiply(x, B2))
+    assert _core.dleq_verify(b"context", *first, *second, proof)
+    assert not _core.dleq_verify(b"contexu", *first, *second, proof)
 
 
 def test_receive_and_reserve_proofs_of_the_core() -> None:
@@ -352,6 +355,47 @@ def test_receive_and_reserve_proofs_of_the_core() -> None:
     assert made[-32:] == scalar_bytes(mask + other_mask)
     assert proofs.reserve_holds(held, 70, mask + other_mask, context)
     assert not proofs.reserve_holds(held, 71, mask + other_mask, context)
+
+
+# SPEC LEDGER-2.8
+@pytest.mark.parametrize("order", [1, 2, 4, 8])
+def test_light_clients_and_nodes_take_the_same_ed25519_signatures(order: int) -> None:
+    """Keys and commitments with a part of small order, and alone such a part: the cases where rules differ."""
+    torsion = NEUTRAL
+    for _ in range(8 // order):
+        torsion = curve.add(torsion, ORDER_8)
+    chosen, taken = random.Random(order), set()
+    for at in range(24):
+        a, r = chosen.randrange(1, L), chosen.randrange(1, L)
+        key = curve.add(times(a), torsion) if at % 3 else torsion
+        commitment = curve.add(times(r), torsion) if at % 2 else times(r)
+        names, message = [flat(point) for point in (key, commitment)], chosen.randbytes(8)
+        c = int.from_bytes(hashlib.sha512(names[1] + names[0] + message).digest(), "little")
+        s = (r + c * a * (at % 3 > 0)) % L
+        for number in (s, s + L):
+            signature = names[1] + number.to_bytes(32, "little")
+            said = ed25519.is_signature(names[0], message, signature)
+            assert light_group.is_ed25519(names[0], message, signature) is said
+            taken.add(said)
+    assert False in taken
+    assert (True in taken) or order > 1
+
+
+ORDER_8 = curve.decode_point(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"))
+NEUTRAL = curve.NEUTRAL
+
+
+def times(k: int) -> curve.Point:
+    """k times the base point of Ed25519, affine."""
+    found, step = NEUTRAL, curve.decode_point(bytes.fromhex("58" + "66" * 31))
+    while k:
+        found = curve.add(found, step) if k & 1 else found
+        step, k = curve.add(step, step), k >> 1
+    return found
+
+
+def flat(point: curve.Point) -> bytes:
+    return (point[1] | (point[0] & 1) << 255).to_bytes(32, "little")
 
 
 # -- trees ----------------------------------------------------------------------------------------------------
@@ -662,7 +706,7 @@ def test_a_transaction_of_the_oracle_passes_all_but_its_range_proof() -> None:
             statement = clsag.Statement(k_ring, m, number, spend.members(ring), public.pseudo[number], each.key_image)
             output = Fields.of(spend.chain.entries[index][2])
             shared = encode(ristretto.multiply(keys().k_v, ristretto.decode(output.R)))
-            q = outputs.h64("q", shared, output.R, ctx)
+            q = h64("q", shared, output.R, ctx)
             z = outputs.mask_of(q, each.value, keys().address(*each.index).spend) - masks[number]
             nonces = [chosen.randrange(L) for _ in ring]
             signature = clsag.sign(statement, place, each.x + spoil, z, chosen.randrange(1, L), nonces)

@@ -201,9 +201,11 @@ def test_light_verifiers_take_the_chain() -> None:
 # SPEC LEDGER-13.2, LEDGER-8.4.1
 def test_ledger_verify_takes_the_chain_and_finds_a_changed_bit(tmp_path: Path) -> None:
     export(tmp_path)
-    done = run(tmp_path, "blocks", ".", "--chain", chain().id.hex())
+    done = run(tmp_path, "blocks", ".", "--chain", chain().id.hex(), "--ranges")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"verified {len(chain().headers)} block" in done.stdout
+    # three mints, two transfers, two withdrawals and one funding
+    assert "8 range proofs were judged" in done.stdout
     record = bytearray(chain().records[5])
     record[len(record) // 2] ^= 1
     (tmp_path / "5.record").write_bytes(record)

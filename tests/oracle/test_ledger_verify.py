@@ -100,6 +100,12 @@ def test_usage(folder: Path) -> None:
     assert run(folder, "blocks", ".", "--chain", good()[0].id.hex()).returncode == 0
 
 
+# SPEC LEDGER-13.1
+def test_one_validator_of_many_makes_nothing_final(folder: Path) -> None:
+    (folder / "genesis.cbor").write_bytes(world.genesis_document("cometbft"))
+    assert run(folder, "receipt", "receipt", "--genesis", "genesis.cbor").returncode == 2
+
+
 # -- whole chains ---------------------------------------------------------------------------------------------
 
 
@@ -367,6 +373,14 @@ def test_a_header_that_cheats_is_found(tmp_path: Path, field: str) -> None:
     export(made, tmp_path)
     expected = {"time_ms": "HEADER", "prev_app_hash": "HEADER"}
     assert codes(tmp_path, "blocks", ".") == [expected.get(field, "ROOT")]
+
+
+# SPEC LEDGER-15.12
+def test_a_range_proof_that_is_none_is_found_when_asked_for(tmp_path: Path) -> None:
+    """The world has no range proofs, only bytes of their length."""
+    export(sealed(lambda _: None), tmp_path)
+    assert codes(tmp_path, "blocks", ".") == []
+    assert len(codes(tmp_path, "blocks", ".", "--ranges")) == 1
 
 
 # -- any bytes ------------------------------------------------------------------------------------------------

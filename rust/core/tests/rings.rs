@@ -293,7 +293,7 @@ fn a_batch_answers_as_single_verification_does() {
 }
 
 /// A generator that gives the same 32 bytes for ever does not make the weights foreseeable or zero.
-// SPEC LEDGER-15.22
+// SPEC LEDGER-5.5.2, LEDGER-15.22
 #[test]
 fn weights_of_a_broken_generator_still_differ() {
     let mut weights = clsag::Weights::new(&[0; 32]);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,9 @@ def test_pay_and_be_paid(street: Street, tmp_path: Path) -> None:
     data[-130] ^= 1
     proof.write_bytes(bytes(data))
     assert street.type("ledger", "verify", str(proof))[0] == 9
+    shown = street.said("wallet", "proof", "payment", paid["id"], "--wallet", "alice", "--json")
+    (tmp_path / "paid.json").write_text(json.dumps(shown))
+    assert street.said("ledger", "verify", str(tmp_path / "paid.json"))["address"] == address
     receipt = tmp_path / "paid.plq"
     street.said("ledger", "prove", "tx", paid["leaf"], "--to", str(receipt))
     assert street.said("ledger", "verify", str(receipt))["height"] == paid["height"]
@@ -199,6 +203,22 @@ def test_looking_at_the_ledger(street: Street, tmp_path: Path) -> None:
 
     file.write_text(makers.anchor(street.town.house.chain_id, 1, 1).data.hex())
     assert street.said("ledger", "send", str(file))[0]["state"] == "final"
+
+
+def test_people_read_words_and_programs_read_json(street: Street) -> None:
+    _, heard = street.type("wallet", "balance", "--wallet", "alice")
+    assert heard.text.startswith("Ready")
+    assert "Total" in heard.text
+    assert "as of block" in heard.text
+    _, heard = street.type("wallet", "history", "--wallet", "bob")
+    assert "received" in heard.text
+    _, heard = street.type("ledger", "supply")
+    assert "adds up" in heard.text
+    code, heard = street.type("wallet", "export", "--detect", "--wallet", "alice")
+    assert code == 0
+    # SPEC LEDGER-11.4.7
+    assert "for ever" in heard.asked[-1]
+    assert len(heard.text) == 64
 
 
 def test_every_command_shows_two_examples() -> None:

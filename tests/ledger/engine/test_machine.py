@@ -422,6 +422,30 @@ def test_ids_of_frames_and_envelopes() -> None:
     assert house.machine.check([b"nothing"])[0].number == 4
 
 
+# SPEC LEDGER-16.2.8, LEDGER-8.2.3, LEDGER-6.2.2, LEDGER-8.2.5
+def test_rings_and_signatures_leave_no_trace() -> None:
+    """After the commit neither the memory nor any table holds a part of what the envelope kept to itself."""
+    house, (alice,) = rich("alice")
+    made = house.spend(alice, alice.coins, [(alice.pay, 5)], portable=True)
+    draft = take_apart(house, made.envelope)
+    house.machine.check([made.envelope])
+    result = house.block(made.envelope)
+    private = [draft.salt, made.envelope[17:200], *draft.pseudo]
+    private += [signature[:96] for signature in draft.signatures]
+    assert len(house.machine.pool) == 0
+    assert house.machine.pool.bytes == 0
+    assert submission_id(made.envelope) not in house.machine._cache
+    names = house.database.read_now(lambda tx: tx.all("SELECT name FROM sqlite_master WHERE type = 'table'"))
+    stored = [result.header, result.record, result.proofs]
+    for (name,) in names:
+        rows = house.database.read_now(lambda tx, name=name: tx.all(f"SELECT * FROM {name}"))
+        stored += [value for row in rows for value in row if isinstance(value, bytes)]
+    assert not [secret for secret in private for value in stored if secret in value]
+    # the public part is there: the test looks where it should
+    assert any(draft.images[0] in value for value in stored)
+
+
+# SPEC LEDGER-16.1.1, LEDGER-16.1.2
 def test_two_chains_of_one_genesis_are_the_same_chain() -> None:
     one, other = House(database=memory()), House(database=memory())
     frame = one.mint(purse("alice"))

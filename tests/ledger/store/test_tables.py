@@ -133,6 +133,11 @@ def test_submissions_end_once_and_a_refused_one_may_end_again(database: Database
     later = database.read_now(lambda tx: reading.submission(tx, b"bad" + one))
     assert later is not None
     assert later.height == 3
+    # what is final stays so
+    database.write_now(lambda tx: blocks.write_submissions(tx, [(one, SubmissionState.REFUSED, "x", None, 3, None)]))
+    final = database.read_now(lambda tx: reading.submission(tx, one))
+    assert final is not None
+    assert final.state == SubmissionState.FINAL
     assert database.write_now(lambda tx: blocks.drop_refusals(tx, 3)) == 2
     assert database.read_now(lambda tx: reading.submission(tx, b"bad" + bytes(32))) is None
     assert database.read_now(lambda tx: reading.submission(tx, b"bad" + one)) is not None
@@ -150,11 +155,11 @@ def test_old_proofs_are_dropped_and_records_never(database: Database) -> None:
 
 
 def test_replaced_values_are_dropped_behind_the_window_only(database: Database) -> None:
-    assert database.write_now(lambda tx: blocks.drop_superseded(tx, 3, 99)) == 2
+    assert database.write_now(lambda tx: blocks.drop_superseded(tx, 1, 3)) == 2
     assert database.read_now(lambda tx: reading.entry(tx, 9, b"", 2)) == (2).to_bytes(32, "big")
     assert database.read_now(lambda tx: reading.entry(tx, 9, b"", 1)) is None
     assert len(database.read_now(lambda tx: reading.entries_until(tx, 2))) == 4
-    assert database.write_now(lambda tx: blocks.drop_superseded(tx, 3, 99)) == 0
+    assert database.write_now(lambda tx: blocks.drop_superseded(tx, 1, 3)) == 0
 
 
 def test_the_newest_block_that_is_old_enough(database: Database) -> None:

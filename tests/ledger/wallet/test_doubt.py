@@ -7,7 +7,8 @@ import pytest
 from ledger.wallet.town import Closed, Line, Town, in_town
 from specie.kernel.db import Transaction
 from specie.kernel.errors import KeyReused
-from specie.ledger.errors import ConsentMissing, FundsInsufficient, KeyImageSpent, Rejected
+from specie.ledger.api import Submitted
+from specie.ledger.errors import ConsentMissing, FundsInsufficient, KeyImageSpent, Overloaded, Rejected
 from specie.ledger.wallet.errors import PaymentInDoubt
 from specie.ledger.wallet.store import outputs, payments
 from specie.ledger.wallet.wallet import Wallet, create
@@ -179,7 +180,7 @@ async def test_a_refused_payment_is_tried_again_with_the_same_inputs_and_rings(t
     """A node may lie about a refusal, keep the bytes and use them later: then only one of both can take effect."""
 
     class Refusing(Line):
-        async def submit_envelope(self, data: bytes, wait_s: float = 0) -> object:  # type: ignore[override]
+        async def submit_envelope(self, data: bytes, wait_s: float = 0) -> Submitted:
             if self.broken == "refuse":
                 self.sent.append(data)
                 raise Rejected("not today")
@@ -196,9 +197,32 @@ async def test_a_refused_payment_is_tried_again_with_the_same_inputs_and_rings(t
     paid = await alice.pay(bob.address(), 300)
     first = (await alice.payments())[1]
     assert first.images == paid.images
+    # SPEC LEDGER-10.4: one request for one ring
+    assert len([name for name, *_ in line.asked if name == "outputs"]) == 1
     assert await alice.database.read(outputs.rings) == kept
     with pytest.raises(KeyImageSpent):
         await town.engine.submit_envelope(line.sent[0], 20)
+    assert await _total(bob) == 300
+
+
+@in_town
+async def test_a_busy_node_has_the_bytes_so_the_inputs_stay_the_same(town: Town) -> None:
+    class Busy(Line):
+        async def submit_envelope(self, data: bytes, wait_s: float = 0) -> Submitted:
+            if self.broken == "busy":
+                self.sent.append(data)
+                raise Overloaded("the queue is full")
+            return await super().submit_envelope(data, wait_s)
+
+    line = Busy(town.engine)
+    alice, bob = await _both(town, line)
+    line.broken = "busy"
+    with pytest.raises(Overloaded):
+        await alice.pay(bob.address(), 300, key="k1")
+    assert (await alice.balance()).available == 2500
+    line.broken = ""
+    paid = await alice.pay(bob.address(), 300, key="k1")
+    assert {each.images for each in await alice.payments()} == {paid.images}
     assert await _total(bob) == 300
 
 

@@ -32,12 +32,12 @@ def test_an_escrow_is_locked_money_until_it_is_paid_out() -> None:
             alice, shop = await town.rich("alice", (20_000, 4)), await town.wallet("shop")
             house = town.house
             demo = Channel.of("demo", ledger_id=house.chain_id, asset=house.genesis.asset)
-            mine, home = await alice.payout_address(demo.cid)
-            assert (await alice.payout_address(demo.cid))[1] == home
-            _, till = await shop.payout_address(demo.cid)
-            assert await alice.is_own(home.pay)
-            assert not await alice.is_own(till.pay)
-            opening = demo.opening(pay_client=home.pay, pay_vendor=till.pay).encode()
+            mine, home = await alice.escrows.payout_address(demo.cid)
+            assert (await alice.escrows.payout_address(demo.cid))[1] == home
+            _, till = await shop.escrows.payout_address(demo.cid)
+            assert await alice.escrows.is_own(home)
+            assert not await alice.escrows.is_own(till)
+            opening = demo.opening(pay_client=home, pay_vendor=till).encode()
             paid = await alice.fund(demo.burn, opening, demo.cid)
             assert paid.state == "final"
             await alice.sync()
@@ -75,11 +75,11 @@ def test_a_top_up_is_signed_by_the_payout_address() -> None:
             alice = await town.rich("alice", (20_000, 4))
             house = town.house
             demo = Channel.of("demo", ledger_id=house.chain_id, asset=house.genesis.asset)
-            mine, home = await alice.payout_address(demo.cid)
-            await alice.fund(demo.burn, demo.opening(pay_client=home.pay).encode(), demo.cid)
+            mine, home = await alice.escrows.payout_address(demo.cid)
+            await alice.fund(demo.burn, demo.opening(pay_client=home).encode(), demo.cid)
             await alice.sync()
             unsigned = demo.top_up(500)
-            signature = alice.sign_topup(mine, unsigned.signed_items(house.chain_id))
+            signature = alice.escrows.sign_topup(mine, unsigned.signed_items(house.chain_id))
             operation = replace(unsigned, signature=signature).encode()
             topped = await alice.fund(500, operation, demo.cid)
             assert topped.state == "final"

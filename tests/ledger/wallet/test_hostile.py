@@ -41,7 +41,7 @@ def padding(count: int, first: int = 0) -> list[bytes]:
     return [sha256(b"%d" % (first + number)).digest() * 8 + bytes(11) for number in range(count)]
 
 
-# SPEC LEDGER-4.3.2, LEDGER-4.3.3, LEDGER-4.3.1
+# SPEC LEDGER-4.3.2, LEDGER-4.3.3, LEDGER-4.3.1, LEDGER-15.14, LEDGER-15.15
 def test_a_janus_output_is_shown_as_hostile_and_never_acknowledged() -> None:
     async def work() -> None:
         node = Forger()

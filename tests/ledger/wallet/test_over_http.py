@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def watched(world: World) -> Watched:
     )
 
 
-async def wallet_of(world: World, name: str, service: Watched | None) -> Wallet:
+async def wallet_of(world: World, name: str, service: Watched | None, finder: Any = None) -> Wallet:
     randomness = SeededRandomness(sum(name.encode()))
     vault = Vault(Drawer(), KeyUri.kms("local", "wallet"), randomness)  # type: ignore[arg-type]
     surroundings = Surroundings(
@@ -57,7 +58,7 @@ async def wallet_of(world: World, name: str, service: Watched | None) -> Wallet:
         service=service,
         manners=Manners(delay_s=0, wait_s=WAIT_S),
     )
-    return await create(Town.database(), surroundings, seed_of(name))
+    return await create(Town.database(), replace(surroundings, finder=finder), seed_of(name))
 
 
 async def mint(world: World, wallet: Wallet) -> None:
@@ -84,6 +85,8 @@ def test_pay_over_http_with_rings_from_a_trusted_node(tmp_path: Path) -> None:
                 assert len(ring) == 16
                 assert list(ring) == sorted(set(ring))
                 assert len(real & set(ring)) == 1
+            # SPEC LEDGER-10.8: a node that lies, or refuses, does not hear of a second ring of the same output
+            assert len(set(service.asked)) == 1
             await bob.sync()
             assert (await bob.balance()).total == 700
             back = await bob.pay(alice.address(), 100)  # rings by whole pages
@@ -92,5 +95,20 @@ def test_pay_over_http_with_rings_from_a_trusted_node(tmp_path: Path) -> None:
             assert (await alice.balance()).total == 2500 - 700 - paid.fee + 100
             assert isinstance(await alice.reveal_seed(), type(seed_of("alice")))
             assert isinstance(alice.reveal_detect(), Secret)
+
+    asyncio.run(work())
+
+
+# SPEC LEDGER-11.4.5, LEDGER-11.4.7
+def test_a_weak_device_lets_a_scan_service_look(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with living(tmp_path) as world:
+            alice = await wallet_of(world, "alice", None)
+            await mint(world, alice)
+            weak = await wallet_of(world, "alice", None, watched(world).service)
+            await alice.sync()
+            await weak.sync()
+            assert (await weak.balance()).total == 2500
+            assert await weak.outputs() == await alice.outputs()
 
     asyncio.run(work())

@@ -9,7 +9,7 @@ from specie.crypto.errors import OpenFailed
 from specie.crypto.secret import Secret
 from specie.kernel.clock import SeededRandomness
 from specie.kms.api import KeyUri
-from specie.ledger.errors import AddressInvalid, ViewOnly
+from specie.ledger.errors import AddressInvalid, Unknown, ViewOnly
 from specie.ledger.messages.bech32m import bech32m_encode
 from specie.ledger.wallet.errors import KeyTextInvalid, WalletExists, WalletLocked, WalletUnknown
 from specie.ledger.wallet.seeds import SEED_PREFIX, SPEND, Seed, Vault, parse_view, view_text
@@ -63,6 +63,34 @@ async def test_nothing_secret_lies_open_in_the_database(town: Town) -> None:
     other = Vault(Drawer(), KeyUri.kms("local", "wallet"), SeededRandomness(1))  # type: ignore[arg-type]
     with pytest.raises(OpenFailed):
         await other.open(holder.spend_sealed, SPEND, bytes(32))  # another chain
+
+
+# SPEC LEDGER-15.31
+@in_town
+async def test_an_open_wallet_keeps_no_secret_in_python(town: Town) -> None:
+    alice = await town.again(await town.rich("alice"))
+    secrets = (seed_of("alice").secret.reveal(), alice.reveal_view().reveal(), alice.reveal_detect().reveal())
+    seen: set[int] = set()
+
+    def search(value: object) -> None:
+        if id(value) in seen:
+            return
+        seen.add(id(value))
+        assert not isinstance(value, Secret)
+        if isinstance(value, bytes | bytearray):
+            assert not any(secret in value for secret in secrets)
+        elif isinstance(value, dict):
+            for each in value.values():
+                search(each)
+        elif isinstance(value, list | tuple | set):
+            for each in value:
+                search(each)
+        elif type(value).__module__.startswith("specie.ledger.wallet"):
+            for name in [*getattr(value, "__dict__", {}), *getattr(value, "__slots__", ())]:
+                search(getattr(value, name, None))
+
+    search(alice)
+    assert len(seen) > 20
 
 
 # SPEC LEDGER-14.1
@@ -138,3 +166,9 @@ async def test_each_counterparty_gets_a_fresh_address(town: Town) -> None:
     assert (first.place, second.place) == (1, 2)
     assert one != other != alice.address()
     assert one.text.startswith("specie-testl1")
+    await alice.receive("savings", 49)
+    with pytest.raises(Unknown):
+        await alice.receive("too far", 99)
+    for _ in range(200):
+        last, _ = await alice.receive("nobody")
+    assert last.ahead > 200

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from oracle.ledger import ristretto
-from oracle.ledger.hashes import VALUE_BASE, commit, h8, h16, h32, h64, h_point, h_scalar, hn, u8, u32, u64
+from oracle.ledger.hashes import commit, h8, h16, h32, h64, h_point, h_scalar, hn, u8, u32, u64
 from oracle.ledger.ristretto import L, Point, encode, scalar_bytes
 
 OUTPUT, STUB, MEMO = 267, 227, 128
@@ -264,6 +264,3 @@ def scan(
         status = "hostile"
     memo = open_memo(h32("memo", q, output.P), output) or open_memo(h32("memo/own", keys.s_b, output.P), output)
     return Found(status, index, value, n, x, key_image(x, output.P), memo)
-
-
-__all__ = ["VALUE_BASE", "Address", "Fields", "Found", "Keys", "detect", "key_image", "scan", "send"]

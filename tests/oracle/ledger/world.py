@@ -15,9 +15,9 @@ from oracle.ledger import blocks, ristretto, sparse
 from oracle.ledger import outputs as out
 from oracle.ledger.blocks import Carried, Header, Proof, PublicOutput, Record
 from oracle.ledger.equation import Supply
-from oracle.ledger.hashes import VALUE_BASE, commit, h32, h_scalar, sha, u8, u16, u32, u64
+from oracle.ledger.hashes import VALUE_BASE, commit, h32, sha, u8, u16, u32, u64
 from oracle.ledger.proofs import schnorr_sign
-from oracle.ledger.ristretto import L, encode, scalar_bytes
+from oracle.ledger.ristretto import L, encode
 
 VALIDATOR = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
 
@@ -77,7 +77,7 @@ class Chain:
         self.draft = Draft(Record(0, public=starts))
         self.close()
 
-    def bytes(self, size: int) -> bytes:
+    def noise(self, size: int) -> bytes:
         return self.random.randbytes(size)
 
     def number(self) -> int:
@@ -88,7 +88,7 @@ class Chain:
         return len(self.headers)
 
     def send(self, to: out.Address, value: int, ctx: bytes | None = None) -> Sent:
-        n = self.bytes(16)
+        n = self.noise(16)
         output, mask = out.send(to, ctx or out.ctx_transfer(self.id), value, n)
         return Sent(output, to, value, mask, n)
 
@@ -105,8 +105,8 @@ class Chain:
         draft.record.images += [self.image() for _ in range(inputs)]
         made = sorted((each.output.data for each in sent), key=lambda data: data[64:96])
         draft.record.outputs += made
-        draft.pending.append((made, self.bytes(641)))
-        draft.record.leaves.append(self.bytes(32))
+        draft.pending.append((made, self.noise(641)))
+        draft.record.leaves.append(self.noise(32))
         self.count(fee=fee, **({"escrow_in" if tail.type == 3 else "burn": burn} if tail else {}))
         if tail is not None:
             draft.record.carried.append(tail)
@@ -122,9 +122,9 @@ class Chain:
         return sent
 
     def withdraw(self, value: int) -> bytes:
-        ref = h32("wd", b"bank-01", self.bytes(32))
+        ref = h32("wd", b"bank-01", self.noise(32))
         ctx, y = out.ctx_refund(self.id, ref), out.mask_refund(self.id, ref)
-        output = out.send_refund(self.alice.address(0, 9), ctx, value, self.bytes(16), y)
+        output = out.send_refund(self.alice.address(0, 9), ctx, value, self.noise(16), y)
         self.stubs[ref] = value, output
         self.transact(
             [self.send(self.alice.address(0, 0), v) for v in (5, 0)],
@@ -149,23 +149,23 @@ class Chain:
 
     def mint(self, values: list[int], spoil: int = 0) -> list[Sent]:
         """spoil: the kernel is made for another total."""
-        mint_id, total = self.bytes(32), sum(values)
+        mint_id, total = self.noise(32), sum(values)
         made = [self.send(self.alice.address(0, j), v, out.ctx_mint(self.id, mint_id)) for j, v in enumerate(values)]
         made.sort(key=lambda each: each.output.R)
         e = (sum(each.mask for each in made)) % L
         kernel = encode(ristretto.add(ristretto.base(e), ristretto.multiply(spoil, VALUE_BASE)))
-        bit, proof = self.bytes(50), self.bytes(641)
-        body = u16(len(bit)) + bit + self.bytes(32) + u16(1) + u64(total) + u32(1) + u16(0) + u64(total)
+        bit, proof = self.noise(50), self.noise(641)
+        body = u16(len(bit)) + bit + self.noise(32) + u16(1) + u64(total) + u32(1) + u16(0) + u64(total)
         body += u8(len(made)) + b"".join(each.output.data for each in made) + kernel + u16(len(proof)) + proof
         size = len(body) + 64 + 16 + 64
         core = blocks.frame(16, self.id, self.height + 100, bytes(size))[:52] + body
         sig = schnorr_sign("mint/kernel", e, [core], self.number())
-        self.frame(16, body + sig + self.bytes(80))
+        self.frame(16, body + sig + self.noise(80))
         self.count(mint=total)
         return made
 
     def pay_bank(self, ref: bytes, outcome: int) -> None:
-        self.frame(18, ref + u8(4) + b"bank" + self.bytes(32) + u8(outcome) + self.bytes(32 + 16 + 64))
+        self.frame(18, ref + u8(4) + b"bank" + self.noise(32) + u8(outcome) + self.noise(32 + 16 + 64))
 
     def refund(self, ref: bytes) -> None:
         value, output = self.stubs[ref]
@@ -199,7 +199,7 @@ class Chain:
             record.ps_sum = encode(ristretto.total(draft.pseudo))
         for made, proof in draft.pending:
             places = sorted(record.outputs.index(data) for data in made)
-            draft.proofs.append(Proof(places, self.bytes(64), proof))
+            draft.proofs.append(Proof(places, self.noise(64), proof))
         fee = record.totals[0]
         if fee:
             ctx, y = out.ctx_fee(self.id, record.height), out.mask_fee(self.prev, record.height)
@@ -279,14 +279,14 @@ class Chain:
 def lively(seed: int = 1) -> Chain:
     """Six blocks in which everything happens once."""
     chain = Chain(seed)
-    chain.frame(80, chain.bytes(90))
+    chain.frame(80, chain.noise(90))
     chain.mint([60, 40, 0, 300])
     chain.close()
     chain.transfer()
     chain.transfer(fee=2)
     refs = [chain.withdraw(value) for value in (30, 20, 11)]
     chain.close()
-    cid = chain.bytes(32)
+    cid = chain.noise(32)
     chain.fund(cid, 50)
     chain.pay_bank(refs[0], 1)
     chain.mint([7, 8])
@@ -300,6 +300,3 @@ def lively(seed: int = 1) -> Chain:
     chain.pay_bank(refs[2], 2)
     chain.close()
     return chain
-
-
-__all__ = ["VALIDATOR", "Chain", "Sent", "h_scalar", "lively", "scalar_bytes"]

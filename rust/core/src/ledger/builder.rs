@@ -51,17 +51,17 @@ fn open_inputs<'a>(keys: &WalletKeys, plan: &'a Plan) -> Result<Vec<Spend<'a>>, 
             pseudo_mask: Zeroizing::new(Scalar::ZERO),
         });
     }
-    let value_in: u128 = spends.iter().map(|spend| u128::from(spend.opened.value)).sum();
-    let outputs: u128 = plan.outputs.iter().map(|output| u128::from(output.value)).sum();
-    if value_in != outputs + u128::from(plan.fee) + u128::from(plan.burn) {
-        return Err(Refusal::Unbalanced);
-    }
     spends.sort_by_key(|spend| spend.key_image);
     if spends
         .windows(2)
         .any(|pair| pair[0].key_image == pair[1].key_image)
     {
         return Err(Refusal::BadPlan);
+    }
+    let value_in: u128 = spends.iter().map(|spend| u128::from(spend.opened.value)).sum();
+    let outputs: u128 = plan.outputs.iter().map(|output| u128::from(output.value)).sum();
+    if value_in != outputs + u128::from(plan.fee) + u128::from(plan.burn) {
+        return Err(Refusal::Unbalanced);
     }
     Ok(spends)
 }

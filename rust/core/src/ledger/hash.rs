@@ -14,6 +14,7 @@ pub const TAG_BYTES_MAX: usize = 255;
 /// Hn(tag; items): 64 bytes. Tags are at most `TAG_BYTES_MAX` bytes, items below 4 GiB.
 ///
 /// The lengths make the frame injective; a longer tag or item would have its length saturated.
+// SPEC LEDGER-2.3
 pub fn framed(tag: &str, items: &[&[u8]]) -> [u8; 64] {
     let mut hasher = Sha512::new();
     hasher.update(PROTOCOL);

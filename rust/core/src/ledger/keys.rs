@@ -119,6 +119,7 @@ struct Table {
 }
 
 /// The keys of a wallet; wiped from memory when they go.
+// SPEC LEDGER-15.31
 pub struct WalletKeys {
     spend: Option<SpendPart>,
     view: Option<ViewPart>,

@@ -21,6 +21,7 @@ fn map(wide: &serde_json::Value) -> [u8; 32] {
     Ristretto::encode(&map_to_group(&unhex(wide.as_str().unwrap())))
 }
 
+// SPEC LEDGER-2.1
 #[test]
 fn multiples_of_the_base_point() {
     let Some(vectors) = vectors() else { return };

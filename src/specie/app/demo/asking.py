@@ -41,7 +41,8 @@ async def tell_founding(stage: Stage, memory: Memory, told: Told) -> None:
     daily = next(limit for limit in policy.limits if limit.name == "daily")
     systems = ", ".join(stage.place.system_id(role) for role in stage.built.roles)
     for name in (OWNER, PAYEE):
-        await stage.wallets.new_wallet(name)
+        if not stage.wallets.has_wallet(name):
+            await stage.wallets.new_wallet(name)
     async with stage.wallets.wallet(OWNER) as alice:
         _, address = await alice.receive("issuer")
     memory.address = address.data

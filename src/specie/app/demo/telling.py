@@ -66,7 +66,8 @@ def equation(report: dict[str, Any], code: str) -> str:
     terms = report["terms"][code]
     places = [("units", terms["U"]), ("ledger", terms["H"]), ("accounts", terms["D"]), ("coins", terms["C"])]
     places += [("channels", terms["E"])]
-    right = " + ".join(f"{name} {grouped(value)}" for name, value in places if name == "units" or value.strip("0."))
+    held = [f"{name} {grouped(value)}" for name, value in places if value.strip("0.")]
+    right = " + ".join(held or [f"ledger {grouped(terms['H'])}"])
     left = f"issued {grouped(terms['issued'])} − redeemed {grouped(terms['redeemed'])}"
     if terms["cancelled"].strip("0."):
         left += f" − cancelled {grouped(terms['cancelled'])}"

@@ -18,7 +18,9 @@ from specie.kernel.db.migrate import run_migrations
 from specie.kernel.errors import Unavailable
 from specie.ledger.api import Ledger
 from specie.ledger.cli.place import LedgerPlace, Terminal
+from specie.ledger.messages.genesis import Genesis
 from specie.ledger.messages.views import time_text
+from specie.ledger.wallet.chain import Chain
 from specie.ledger.wallet.errors import WalletUnknown
 from specie.ledger.wallet.store import MIGRATIONS
 from specie.ledger.wallet.wallet import Surroundings, Wallet, open_wallet, wallet_file
@@ -42,6 +44,10 @@ class Desk:
     @property
     def ledger(self) -> Ledger:
         return self.place.ledger()
+
+    async def chain(self) -> Chain:
+        """The chain as its genesis document names it; only what is proven under it is shown as checked."""
+        return Chain(self.ledger, Genesis.decode(await self.ledger.genesis()))
 
     async def surroundings(self) -> Surroundings:
         return await self.place.surroundings()

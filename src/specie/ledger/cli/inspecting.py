@@ -14,7 +14,6 @@ from specie.ledger.cli.place import Terminal
 from specie.ledger.errors import Unknown
 from specie.ledger.messages.bulk import BUNDLE_MAGIC
 from specie.ledger.messages.frames import FRAME_MAGIC, OpType
-from specie.ledger.messages.genesis import Genesis
 from specie.ledger.messages.state import Counters, Domain
 from specie.ledger.messages.transaction import TransactionType
 from specie.ledger.messages.views import AmountView, Submitted, time_text
@@ -33,11 +32,6 @@ ledger = typer.Typer(
 )
 ledger.command("prove")(proving.prove)
 ledger.command("verify")(proving.verify)
-
-
-async def chain_of(desk: Desk) -> Chain:
-    """The chain as its genesis document names it; only what is proven under it is shown as checked."""
-    return Chain(desk.ledger, Genesis.decode(await desk.ledger.genesis()))
 
 
 @ledger.command("status")
@@ -68,7 +62,7 @@ def block(context: typer.Context, height: Annotated[int, typer.Argument(min=0)])
     terminal: Terminal = context.obj
 
     async def work(desk: Desk) -> None:
-        chain = await chain_of(desk)
+        chain = await desk.chain()
         final = await chain.header(height)
         record, header = await chain.record(final.header), final.header
         money = Money(chain.genesis.currency, chain.genesis.scale)
@@ -112,7 +106,7 @@ def transaction(
     terminal: Terminal = context.obj
 
     async def work(desk: Desk) -> None:
-        chain = await chain_of(desk)
+        chain = await desk.chain()
         data = await desk.ledger.receipt(bytes_of(leaf, 32, "leaf"))
         show_receipt(terminal, chain, data, bytes_of(leaf, 32, "leaf"))
 
@@ -143,7 +137,7 @@ def find(
     ident = bytes_of(what, 32, "id")
 
     async def work(desk: Desk) -> None:
-        chain, rows = await chain_of(desk), []
+        chain, rows = await desk.chain(), []
         for domain in (Domain.MINT, Domain.WITHDRAWAL, Domain.ESCROW):
             entry = await chain.state(domain, ident)
             if entry.value:
@@ -205,7 +199,7 @@ def decoys(context: typer.Context) -> None:
     terminal: Terminal = context.obj
 
     async def work(desk: Desk) -> None:
-        chain = await chain_of(desk)
+        chain = await desk.chain()
         tip = await chain.tip()
         law = (await chain.parameters(tip.header)).decoy_law
         said = await desk.ledger.decoys()
@@ -228,7 +222,7 @@ def supply(
     terminal: Terminal = context.obj
 
     async def work(desk: Desk) -> None:
-        chain = await chain_of(desk)
+        chain = await desk.chain()
         receipt = verify_state_receipt(
             chain.trusted, await desk.ledger.state_receipt(Domain.COUNTERS, b"", height), Domain.COUNTERS, b""
         )

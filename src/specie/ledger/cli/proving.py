@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,7 +67,7 @@ def verify(
     Examples: specie ledger verify paid.plv · specie ledger verify reserve.plv --challenge audit-7 --genesis g.cbor
     """
     terminal: Terminal = context.obj
-    data = read_file(file, PROOF_BYTES_MAX)
+    data = proof_of(read_file(file, PROOF_BYTES_MAX))
 
     async def work(desk: Desk) -> None:
         document = read_file(genesis, PROOF_BYTES_MAX) if genesis else await desk.ledger.genesis()
@@ -82,6 +83,17 @@ def verify(
         terminal.show({"ok": True, **shown}, said)
 
     at_work(terminal, work)
+
+
+def proof_of(data: bytes) -> bytes:
+    """The proof itself, also out of the JSON document that another command showed."""
+    if not data.lstrip().startswith(b"{"):
+        return data
+    try:
+        shown = json.loads(data)
+        return bytes.fromhex(shown.get("proof") or shown["receipt"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Wrong("the document holds no member `proof` or `receipt`") from None
 
 
 def _checked(

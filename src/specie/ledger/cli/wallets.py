@@ -16,6 +16,7 @@ from specie.ledger.cli.showing import balance_text, item_json, item_row, payment
 from specie.ledger.cli.vouching import proof
 from specie.ledger.wallet.errors import WalletExists
 from specie.ledger.wallet.figures import BUCKETS
+from specie.ledger.wallet.lookahead import PLACES_AHEAD
 from specie.ledger.wallet.seeds import Seed, parse_view
 from specie.ledger.wallet.wallet import Wallet, create, wallet_file
 
@@ -75,7 +76,8 @@ def new(
         if view:
             key: Any = parse_view(read_secret(terminal, "View key (specie-view1…):", None))
         else:
-            key = Seed.generate(world.randomness, (await desk.ledger.status()).height)
+            # a birthday that nobody signed could lie in the future, and hide what comes
+            key = Seed.generate(world.randomness, (await (await desk.chain()).tip()).header.height)
         opened = await made(desk, chosen, key)
         address = opened.address()
         shown = {"wallet": chosen, "tier": opened.tier, "address": address.text, "owner": address.owner.hex()}
@@ -187,6 +189,10 @@ def receive(
     async def work(desk: Desk) -> None:
         opened = await desk.wallet(which)
         issued, address = await opened.receive(name, account)
+        if issued.ahead >= PLACES_AHEAD:
+            terminal.warn(
+                f"{issued.ahead} addresses wait to be paid: a restore from the seed looks {PLACES_AHEAD} ahead."
+            )
         shown = {**asdict(issued), "address": address.text, "owner": address.owner.hex()}
         terminal.show(shown, address.text)
 

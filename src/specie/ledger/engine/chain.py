@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from threading import Lock
 
 from specie.crypto.trees import OutputTable, SparseTree
-
 from specie.kernel.db import Database
 from specie.ledger.engine.tip import HEIGHTS_KEPT, LogAt
 from specie.ledger.store import reading
@@ -30,6 +30,9 @@ class Chain:
         self.trees: dict[int, tuple[SparseTree, SparseTree]] = {}
         """(key images, state) after each height of the window."""
         self._values: OrderedDict[tuple[int, bytes], bytes] = OrderedDict()
+        self._blocks = 0
+        """Blocks that this process has added."""
+        self._lock = Lock()
 
     def used(self, points: bytes) -> bytes:
         """Per point 1 where it is an R or P of the log, or reserved."""
@@ -43,11 +46,14 @@ class Chain:
     def entry(self, domain: int, ident: bytes) -> bytes | None:
         """The value of an entry after the last block; from the tables unless it was read lately."""
         key = (domain, ident)
-        found = self._values.get(key)
+        with self._lock:
+            found, blocks = self._values.get(key), self._blocks
         if found is None:
             found = self.database.read_now(lambda tx: reading.entry(tx, domain, ident))
-            if found is not None:
-                self._keep(key, found)
+            with self._lock:
+                # a checking thread may have read what a block has replaced since
+                if found is not None and blocks == self._blocks:
+                    self._keep(key, found)
         return found
 
     def is_final(self, leaf: bytes) -> bool:
@@ -66,8 +72,10 @@ class Chain:
 
     def wrote(self, writes: dict[tuple[int, bytes], bytes]) -> None:
         """Entries of a durable block."""
-        for key, value in writes.items():
-            self._keep(key, value)
+        with self._lock:
+            self._blocks += 1
+            for key, value in writes.items():
+                self._keep(key, value)
 
     def stands(self, height: int, log: LogAt, images: SparseTree, state: SparseTree, window: int) -> None:
         """The chain stands at this height now; what falls out of the windows is let go."""

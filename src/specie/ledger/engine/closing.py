@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from specie.crypto.trees import OutputTable, SparseTree
-
 from specie.crypto import merkle, ring
+from specie.crypto.trees import OutputTable, SparseTree
 from specie.ledger.engine.overlay import Block
 from specie.ledger.engine.tip import Tip
 from specie.ledger.messages.binary import put_u64

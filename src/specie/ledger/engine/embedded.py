@@ -7,17 +7,18 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 from specie.kernel.clock import Clock
 from specie.kernel.db import DatabaseBusy
 from specie.ledger.api import BlockResult, ConsensusStatus, FinalBlock, StateMachine, Verdict
+from specie.ledger.engine.chores import Chores
 from specie.ledger.engine.intake import Intake, _wait
 from specie.ledger.engine.machine import Machine
 from specie.ledger.engine.mark import Mark
 from specie.ledger.engine.ports import ChainFacts, Duty, Observer
+from specie.ledger.engine.settings import EmbeddedSettings
 from specie.ledger.engine.submissions import Entry, Submissions
 from specie.ledger.errors import Deferred, Internal, NotReady, TxDuplicate, Unknown
 from specie.ledger.messages.receipts import Finality
@@ -25,37 +26,17 @@ from specie.ledger.messages.views import Submitted
 from specie.ledger.protocol.order import submission_id
 from specie.ledger.store import blocks, reading
 
+__all__ = ["Embedded", "EmbeddedSettings", "repeated"]
+
 P = ParamSpec("P")
 T = TypeVar("T")
 Sign = Callable[[int, bytes], Awaitable[bytes]]
 """(height, app_hash) to the validator's signature."""
 KEY_INDEX = 0
 """Of the one validator key in the genesis document."""
-DAY_MS = 86_400_000
 CHORE_BLOCKS = 50
-PRUNED_AT_ONCE = 2_000
 COMMIT_ATTEMPTS = 8
 RETRY_S = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedSettings:
-    """When blocks are cut, and how much may wait."""
-
-    block_interval_ms: int = 200
-    block_tx_max: int = 256
-    block_bytes_max: int = 4 << 20
-    block_idle_s: float = 10
-    batch_max: int = 64
-    batch_ms: int = 20
-    waiting_max: int = 16_384
-    source_max: int = 4_096
-    checkers: int = 2
-    """Micro-batches in work at once; the core uses all cores for each."""
-    archive: bool = False
-    """Keep proofs segments and old values for ever (LEDGER-8.2.2)."""
-    threads: bool = True
-    """Off in tests that want one order of events."""
 
 
 class Embedded:
@@ -86,6 +67,7 @@ class Embedded:
         self._mark = mark
         self._duties = list(duties)
         self._observer = observer or Observer()
+        self.chores = Chores(self._observer, archive=self.settings.archive)
         self._monotonic = monotonic
         self._machine: Machine | None = None
         self._halted: Exception | None = None
@@ -220,11 +202,7 @@ class Embedded:
         """Judge a micro-batch beside the event loop and the writer."""
         machine, begun = self.machine, self._monotonic()
         now_ms = self._clock.now_us() // 1000
-        try:
-            verdicts = await self._run(self._check_threads, machine.check, [entry.data for entry in batch], now_ms)
-        except Exception as error:
-            self._observer.alarm("CHECK_FAILED", f"{type(error).__name__}: {error}")
-            verdicts = [Verdict(entry.ident, Internal("the node could not judge it")) for entry in batch]
+        verdicts = await self._check_together(machine, batch, now_ms)
         self._observer.verified(len(batch), self._monotonic() - begun)
         for entry, verdict in zip(batch, verdicts, strict=True):
             if verdict.refusal is None:
@@ -235,6 +213,16 @@ class Embedded:
         if machine.pool:
             self._since = self._since or self._monotonic()
             self._changed.set()
+
+    async def _check_together(self, machine: Machine, batch: Sequence[Entry], now_ms: int) -> list[Verdict]:
+        """The verdicts of a batch; where a fault of ours breaks it, those of its entries one by one."""
+        try:
+            return await self._run(self._check_threads, machine.check, [entry.data for entry in batch], now_ms)
+        except Exception as error:
+            self._observer.alarm("CHECK_FAILED", f"{type(error).__name__}: {error}")
+            if len(batch) == 1:
+                return [Verdict(batch[0].ident, Internal("the node could not judge it"))]
+            return [(await self._check_together(machine, [entry], now_ms))[0] for entry in batch]
 
     async def _refuse(self, entry: Entry, verdict: Verdict) -> None:
         """A refusal, unless the tables know that the same bytes, or the same transaction, took effect before."""
@@ -357,7 +345,7 @@ class Embedded:
             return
         self._errand(self.do_duties())
         if self.machine.tip.height % CHORE_BLOCKS == 0:
-            self._errand(self.do_chores())
+            self._errand(self.chores.do(self.machine))
 
     async def _next_block(self) -> None:
         if self._tip_moved is None:
@@ -387,20 +375,6 @@ class Embedded:
                     self.enter(frame, "")
             except Exception as error:
                 self._observer.alarm("DUTY_FAILED", f"{type(error).__name__}: {error}")
-
-    # SPEC LEDGER-8.2.1, LEDGER-8.2.2
-    async def do_chores(self) -> None:
-        """Drop what may be dropped: old refusals, and unless this is an archive old proofs and replaced values."""
-        tip = self.machine.tip
-        retention_ms = tip.rules.parameters.proof_retention_days * DAY_MS
-        before_ms, below = tip.time_ms - retention_ms, tip.height - reading.HISTORY_HEIGHTS
-        try:
-            await self.machine.database.write(lambda tx: blocks.drop_refusals(tx, tip.height - blocks.REFUSALS_KEPT))
-            if not self.settings.archive:
-                await self.machine.database.write(lambda tx: blocks.drop_proofs(tx, before_ms, PRUNED_AT_ONCE))
-                await self.machine.database.write(lambda tx: blocks.drop_superseded(tx, below, PRUNED_AT_ONCE))
-        except Exception as error:
-            self._observer.alarm("CHORE_FAILED", f"{type(error).__name__}: {error}")
 
     def _errand(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

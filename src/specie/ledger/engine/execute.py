@@ -54,6 +54,8 @@ def run_candidate(block: Block, candidate: Candidate) -> Exception | None:
     refusal = judge(block, candidate)
     if refusal is not None:
         return refusal
+    if not candidate.is_proven:
+        raise AssertionError("a transaction was to be applied whose rings nobody verified")
     try:
         _apply(block, candidate)
     except (Rejected, Deferred) as refused:
@@ -112,9 +114,6 @@ def run_operation(block: Block, operation: Operation) -> Exception | None:
     frame = operation.frame
     if operation.op_id in block.leaves:
         return TxDuplicate("the same operation stands in this block")
-    # SPEC LEDGER-9.5.6
-    if block.chain.is_final(operation.op_id):
-        return TxDuplicate("the same operation took effect before")
     counts = frame.type in ESCROW_TYPES
     # SPEC LEDGER-9.5.5
     if counts and block.escrow_operations >= block.parameters.ops_per_block:

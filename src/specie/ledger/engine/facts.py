@@ -29,6 +29,13 @@ from specie.ledger.store import reading
 from specie.ledger.store.reading import BlockRow
 
 HEADERS_MAX = 1000
+NUMBER_END = 1 << 48
+
+
+def check_number(*numbers: int) -> None:
+    """Refuse heights and indices that no chain reaches; the tables could not even be asked. Raises Unknown."""
+    if any(not 0 <= number < NUMBER_END for number in numbers):
+        raise Unknown("no such height, index or page")
 
 
 def block_at(tx: Transaction, height: int) -> BlockRow:

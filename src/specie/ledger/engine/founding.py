@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from specie.crypto.trees import OutputTable, SparseTree
-
 from specie.crypto import merkle
+from specie.crypto.trees import OutputTable, SparseTree
 from specie.kernel.db import Transaction
 from specie.ledger.engine.closing import IdentityBroken
 from specie.ledger.messages.genesis import START_OUTPUTS, Genesis, start_outputs

@@ -203,6 +203,7 @@ class LedgerEngine:
 
     async def headers(self, first: int, limit: int) -> list[tuple[bytes, bytes]]:
         """As `api.Ledger`."""
+        facts.check_number(first)
         count = max(0, min(limit, facts.HEADERS_MAX))
         rows = await self._read(lambda tx: reading.blocks(tx, first, count))
         return [(row.header, row.finality) for row in rows]
@@ -241,24 +242,29 @@ class LedgerEngine:
 
     async def block(self, height: int) -> bytes:
         """As `api.Ledger`."""
+        facts.check_number(height)
         return await self._read(lambda tx: facts.record_bytes(tx, height))
 
     async def block_proofs(self, height: int) -> bytes:
         """As `api.Ledger`; in strict mode the segment is not shown (LEDGER-8.2)."""
+        facts.check_number(height)
         if self.machine.tip.rules.parameters.strict_proofs:
             raise NotAvailable("this chain keeps its proofs segments to itself", rule=None)
         return await self._read(lambda tx: facts.proofs_bytes(tx, height))
 
     async def compact(self, first: int, count: int) -> bytes:
         """As `api.Ledger`."""
+        facts.check_number(first)
         return await self._read(lambda tx: facts.compact(tx, self.machine.tip.chain_id, first, count))
 
     async def outputs(self, page: int) -> bytes:
         """As `api.Ledger`."""
+        facts.check_number(page)
         return await self._read(lambda tx: facts.page(tx, page))
 
     async def output(self, index: int) -> OutputView:
         """As `api.Ledger`."""
+        facts.check_number(index)
         found = await self._read(lambda tx: facts.output(tx, index))
         # at its own height, so that the answer never changes (LEDGER-21.1.4)
         proof = await self.prove_output(index, found.height)
@@ -267,6 +273,7 @@ class LedgerEngine:
 
     async def key_images(self, first: int, count: int) -> bytes:
         """As `api.Ledger`."""
+        facts.check_number(first)
         return await self._read(lambda tx: facts.key_images(tx, first, count))
 
     # -- proofs
@@ -284,6 +291,7 @@ class LedgerEngine:
 
     async def prove_consistency(self, first: int, last: int) -> list[bytes]:
         """As `api.Ledger`."""
+        facts.check_number(first, last)
         if first > last:
             raise Unknown("the first height comes before the last one")
         return self.machine.chain.table.consistency(await self._size(first), await self._size(last))
@@ -313,7 +321,10 @@ class LedgerEngine:
     # -- inside
 
     def _height(self, height: int | None) -> int:
-        return self.machine.tip.height if height is None else height
+        if height is None:
+            return self.machine.tip.height
+        facts.check_number(height)
+        return height
 
     async def _version_at(self, height: int) -> int:
         row = await self._read(lambda tx: reading.block(tx, height))

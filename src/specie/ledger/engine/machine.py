@@ -24,7 +24,7 @@ from specie.ledger.engine.overlay import Block
 from specie.ledger.engine.pool import Judged, Pool
 from specie.ledger.engine.ports import EpochKeys
 from specie.ledger.engine.rows import rows_of
-from specie.ledger.engine.tip import LogAt, Tip, entry_of_epoch, epoch_end
+from specie.ledger.engine.tip import LogAt, Tip, entry_of_epoch, last_over
 from specie.ledger.errors import Deferred, NotReady, Rejected, TxDuplicate
 from specie.ledger.messages.frames import Frame, op_id
 from specie.ledger.messages.genesis import Genesis
@@ -61,6 +61,7 @@ class _Sorted:
     """Id of every frame as it came, duplicates too."""
 
 
+# SPEC LEDGER-16.1.1, LEDGER-16.1.2
 class Machine:
     """The rules of LEDGER-7 to 9 over one store; a `StateMachine`."""
 
@@ -292,13 +293,17 @@ class Machine:
     # SPEC LEDGER-12.3.2, LEDGER-20.1.1
     def _erase_epochs(self, tip: Tip) -> None:
         """Keys of epochs whose follower has had its last block."""
-        over = [entry.epoch - 1 for entry in tip.epochs if epoch_end(tip.epochs, entry) <= tip.height]
-        if over and over[-1] > 0:
-            self._epoch_keys.erase_through(over[-1])
+        over = last_over(tip.epochs, tip.height)
+        if over > 0:
+            self._epoch_keys.erase_through(over)
 
     def _retain_height(self) -> int:
         tip = self.tip
-        held = next((entry for entry in tip.epochs if self._epoch_keys.key(entry.epoch) is not None), None)
+        held = None
+        for entry in reversed(tip.epochs):
+            if self._epoch_keys.key(entry.epoch) is None:
+                break
+            held = entry
         if held is None:
             return tip.height
         parameters = tip.rules.parameters

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from specie.crypto.transactions import EpochKey
-
 from specie.ledger.messages.genesis import Genesis
 from specie.ledger.messages.parameters import Parameters
 

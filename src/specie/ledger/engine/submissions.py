@@ -16,6 +16,8 @@ from specie.ledger.store.reading import SubmissionRow
 FINAL_BLOCKS = 50
 """Final submissions leave the memory sooner: the tables know them for ever."""
 ENDED_MAX = 100_000
+WRITTEN_MAX = 4_096
+"""Refusals that one block carries into the tables."""
 
 
 @dataclass(slots=True, eq=False)
@@ -63,7 +65,9 @@ class Submissions:
 
     def __init__(self) -> None:
         self._entries: dict[bytes, Entry] = {}
-        self._ended: deque[tuple[int, Entry]] = deque()
+        self._final: deque[tuple[int, Entry]] = deque()
+        self._refused: deque[tuple[int, Entry]] = deque()
+        """(height until which it is remembered, entry), ascending"""
         self._unwritten: dict[bytes, SubmissionEnd] = {}
 
     def get(self, ident: bytes) -> Entry | None:
@@ -101,17 +105,18 @@ class Submissions:
 
     def take_unwritten(self) -> list[SubmissionEnd]:
         """Refusals that no block has carried into the tables yet."""
-        rows = list(self._unwritten.values())
-        self._unwritten.clear()
+        rows = list(self._unwritten.values())[:WRITTEN_MAX]
+        for row in rows:
+            del self._unwritten[row[0]]
         return rows
 
     def forget(self, height: int) -> None:
         """Let go of what ended long ago."""
-        ended = self._ended
-        while ended and (len(ended) > ENDED_MAX or ended[0][0] < height):
-            _, entry = ended.popleft()
-            if self._entries.get(entry.ident) is entry:
-                del self._entries[entry.ident]
+        for ended in (self._final, self._refused):
+            while ended and (len(ended) > ENDED_MAX or ended[0][0] < height):
+                _, entry = ended.popleft()
+                if self._entries.get(entry.ident) is entry:
+                    del self._entries[entry.ident]
 
     def open_entries(self) -> list[Entry]:
         """Submissions that have not ended."""
@@ -120,7 +125,7 @@ class Submissions:
     def _end(self, entry: Entry, until: int) -> None:
         # SPEC LEDGER-16.2.8
         entry.data = b""
-        self._ended.append((until, entry))
+        (self._final if entry.state == "final" else self._refused).append((until, entry))
         for waiter in entry.waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from specie.crypto.trees import SparseTree
-
 from specie.ledger.engine.ports import EpochEntry
 from specie.ledger.messages.bodies import EpochKeyOp
 from specie.ledger.messages.genesis import Genesis
@@ -78,29 +77,47 @@ class Tip:
         return self.header.time_ms
 
 
-# SPEC LEDGER-9.10.4
-def epoch_end(epochs: Iterable[EpochEntry], entry: EpochEntry) -> int:
-    """E_e: the last height of an epoch, as far as the ledger knows."""
-    follower = next((each for each in epochs if each.epoch == entry.epoch + 1), None)
-    return entry.end if follower is None else min(entry.end, follower.start - 1)
+Epochs = Sequence[EpochEntry]
+"""Every epoch on the ledger; numbers are consecutive, starts ascend."""
 
 
 # SPEC LEDGER-9.10.4
-def live_epochs(epochs: tuple[EpochEntry, ...], height: int, parameters: Parameters) -> frozenset[int]:
+def epoch_end(epochs: Epochs, place: int) -> int:
+    """E_e of the epoch at a place: its last height, as far as the ledger knows."""
+    end = epochs[place].end
+    return end if place + 1 == len(epochs) else min(end, epochs[place + 1].start - 1)
+
+
+# SPEC LEDGER-9.10.4
+def live_epochs(epochs: Epochs, height: int, parameters: Parameters) -> frozenset[int]:
     """Epochs that are live at a height; a matter of heights alone."""
     grace = min(parameters.anchor_window, parameters.epoch_blocks // 2)
+    begun = [place for place in _newest_first(epochs) if epochs[place].start <= height]
     live = set()
-    for entry in epochs[-3:]:
-        last = epoch_end(epochs, entry)
-        follower = next((each for each in epochs if each.epoch == entry.epoch + 1), None)
-        if follower is not None:
-            last = min(last + grace, epoch_end(epochs, follower))
-        if entry.start <= height <= last:
-            live.add(entry.epoch)
+    # of those that have begun only the newest and the one before it can be live: no grace goes beyond the next epoch
+    for place in begun[:2]:
+        last = epoch_end(epochs, place)
+        if place + 1 < len(epochs):
+            last = min(last + grace, epoch_end(epochs, place + 1))
+        if height <= last:
+            live.add(epochs[place].epoch)
     return frozenset(live)
 
 
-def current_epoch(epochs: tuple[EpochEntry, ...], height: int) -> EpochEntry | None:
+# SPEC LEDGER-12.3.2, LEDGER-20.1.1
+def last_over(epochs: Epochs, height: int) -> int:
+    """The newest epoch whose follower has had its last block: its key must be erased; 0 for none."""
+    for place in _newest_first(epochs):
+        if epoch_end(epochs, place) <= height:
+            return epochs[place].epoch - 1
+    return 0
+
+
+def _newest_first(epochs: Epochs) -> range:
+    return range(len(epochs) - 1, -1, -1)
+
+
+def current_epoch(epochs: Epochs, height: int) -> EpochEntry | None:
     """The newest epoch that has begun."""
     return next((entry for entry in reversed(epochs) if entry.start <= height), None)
 

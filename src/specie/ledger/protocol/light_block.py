@@ -14,7 +14,6 @@ from specie.ledger.messages.outputs import ZERO_CTX, OutputKind
 from specie.ledger.messages.record import TAIL_TYPES, BlockRecord, PublicOutput, record_hash
 from specie.ledger.protocol.light_group import (
     add,
-    base,
     commit,
     decode_element,
     decode_point,
@@ -23,6 +22,7 @@ from specie.ledger.protocol.light_group import (
     is_same,
     is_schnorr,
     multiply,
+    multiply_base,
     total,
     value_base,
 )
@@ -162,7 +162,7 @@ def _mask_of_start(header: Header, made: PublicOutput, at: int) -> bytes:
     named = (header.chain_id, bytes([class_]), bytes([number]))
     points = encode_point(hash_point("gen/P", *named)), encode_point(hash_point("gen/R", *named))
     mask = outputs.mask_start(header.chain_id, class_, number)
-    expected = points[0] + encode_point(multiply(int.from_bytes(mask, "little"), base())) + points[1] + bytes(171)
+    expected = points[0] + encode_point(multiply_base(int.from_bytes(mask, "little"))) + points[1] + bytes(171)
     if header.height or (made.class_, made.ctx, made.output.data) != (class_, ZERO_CTX, expected):
         raise ProofInvalid("start outputs stand in block 0, in their order")
     return mask

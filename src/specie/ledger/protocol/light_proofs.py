@@ -28,6 +28,7 @@ from specie.ledger.protocol.light_group import (
     is_dleq,
     is_same,
     multiply,
+    multiply_base,
     total,
 )
 from specie.ledger.protocol.light_trees import verify_sparse
@@ -124,7 +125,7 @@ def _verify_opening(output: Output, shared: bytes, ctx: bytes, spend: bytes, val
     """P, C and the written amount follow from the shared secret."""
     q = framed_hash("q", shared, output.R, ctx)
     try:
-        key = add(multiply(hash_number("otk", q), base()), decode_element(spend))
+        key = add(multiply_base(hash_number("otk", q)), decode_element(spend))
     except PointInvalid as error:
         raise ProofInvalid("the key of the address is no point") from error
     written = int.from_bytes(output.ea, "little") ^ int.from_bytes(hash8("amt", q, output.P), "little")

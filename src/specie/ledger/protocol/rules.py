@@ -114,6 +114,7 @@ class EnvelopeHead:
     key_id: bytes
 
 
+# SPEC LEDGER-6.2.2
 @dataclass(slots=True, eq=False)
 class Candidate:
     """A transaction as far as a second look needs it: no ring, no index, no signature (LEDGER-8.2.3)."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from specie.kernel.db import Transaction
+from specie.kernel.db import Row, Transaction
 
+PAGE = 8192
 REFUSALS_KEPT = 1000
 """Blocks for which a refusal is remembered (LEDGER section 21.1)."""
 
@@ -94,16 +95,19 @@ def write_block(tx: Transaction, rows: BlockRows, finality: bytes) -> None:
 def write_submissions(
     tx: Transaction, rows: Sequence[tuple[bytes, int, str | None, str | None, int, bytes | None]]
 ) -> None:
-    """Remember how submissions ended. One that was refused before and is final now takes the new end."""
-    refused = [(row[0],) for row in rows]
-    for (ident,) in tx.select_in(
-        "SELECT id FROM submission WHERE state = 2 AND id {}", [r[0] for r in refused], "blob"
-    ):
-        tx.run("DELETE FROM submission WHERE id = ? AND state = 2", (ident,))
+    """Remember how submissions ended. The new end replaces an earlier refusal; what is final stays so."""
+    known: list[Row] = []
+    for start in range(0, len(rows), PAGE):
+        part = [row[0] for row in rows[start : start + PAGE]]
+        known += tx.select_in("SELECT id, state FROM submission WHERE id {}", part, "blob")
+    final = {ident for ident, state in known if state == SubmissionState.FINAL}
+    for ident, state in known:
+        if state == SubmissionState.REFUSED:
+            tx.run("DELETE FROM submission WHERE id = ?", (ident,))
     tx.insert_many(
         "submission",
         {"id": "blob", "state": "int", "code": "text", "rule": "text", "height": "int", "leaf": "blob"},
-        rows,
+        [row for row in rows if row[0] not in final],
     )
 
 
@@ -116,11 +120,12 @@ def write_genesis(tx: Transaction, chain_id: bytes, document: bytes) -> None:
 def drop_proofs(tx: Transaction, before_ms: int, limit: int) -> int:
     """Drop proofs segments of blocks older than a time, the oldest first, so many at once; how many there were."""
     rows = tx.all(
-        "SELECT b.height FROM block b JOIN block_record r ON r.height = b.height"
-        " WHERE b.time_ms < ? AND r.proofs IS NOT NULL ORDER BY b.height LIMIT ?",
-        (before_ms, limit),
+        "SELECT r.height, b.time_ms FROM block_record r JOIN block b ON b.height = r.height"
+        " WHERE r.proofs IS NOT NULL ORDER BY r.height LIMIT ?",
+        (limit,),
     )
-    return tx.update_many("block_record", {"height": "int"}, {"proofs": "blob"}, [(height, None) for (height,) in rows])
+    old = [(height, None) for height, time_ms in rows if time_ms < before_ms]
+    return tx.update_many("block_record", {"height": "int"}, {"proofs": "blob"}, old)
 
 
 def drop_refusals(tx: Transaction, below: int) -> int:
@@ -128,13 +133,12 @@ def drop_refusals(tx: Transaction, below: int) -> int:
     return tx.run("DELETE FROM submission WHERE state = 2 AND height < ?", (below,))
 
 
-def drop_superseded(tx: Transaction, below: int, limit: int) -> int:
-    """Drop values of entries that a newer one had replaced before that height; so many at once."""
-    rows = tx.all(
-        "SELECT e.domain, e.id, e.height FROM entry e WHERE e.height < ? AND EXISTS (SELECT 1 FROM entry n"
-        " WHERE n.domain = e.domain AND n.id = e.id AND n.height > e.height AND n.height < ?) LIMIT ?",
-        (below, below, limit),
+def drop_superseded(tx: Transaction, first: int, end: int) -> int:
+    """Drop the values of entries that blocks from `first` to before `end` replaced; how many there were.
+
+    What entries were from height end - 1 on stays readable.
+    """
+    newer = tx.all(
+        "SELECT domain, id, height FROM entry WHERE height >= ? AND height < ? ORDER BY height", (first, end)
     )
-    for row in rows:
-        tx.run("DELETE FROM entry WHERE domain = ? AND id = ? AND height = ?", row)
-    return len(rows)
+    return sum(tx.run("DELETE FROM entry WHERE domain = ? AND id = ? AND height < ?", row) for row in newer)

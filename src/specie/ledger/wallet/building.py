@@ -192,7 +192,7 @@ def _recipient(keys: WalletKeys, wish: Wish) -> bytes:
     """30 bytes: the first payee, under s_b; what left into the open is named as it is named there."""
     if wish.ref is not None:
         return wish.ref[:30]
-    return keys.recipient_hash(wish.payees[0][0].pay) if wish.payees else b""
+    return keys.recipient_hash(wish.payees[0][0].data) if wish.payees else b""
 
 
 def _note(wish: Wish, ground: Ground, randomness: Randomness) -> bytes:

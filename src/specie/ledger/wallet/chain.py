@@ -45,6 +45,8 @@ class Chain:
     ledger: Ledger
     genesis: Genesis
     _parameters: dict[int, Parameters] = field(default_factory=dict)
+    _operations: set[tuple[str, str]] = field(default_factory=set)
+    """(frame, receipt) that were checked: epoch keys and changes of parameters, so they are few."""
     _trusted: Trusted = field(init=False)
 
     def __post_init__(self) -> None:
@@ -187,7 +189,9 @@ class Chain:
     # SPEC LEDGER-12.1.1
     def _operation(self, frame: str, receipt: str, kind: OpType) -> Frame:
         data = bytes.fromhex(frame)
-        verify_operation(self._trusted, bytes.fromhex(receipt), data)
+        if (frame, receipt) not in self._operations:
+            verify_operation(self._trusted, bytes.fromhex(receipt), data)
+            self._operations.add((frame, receipt))
         opened = Frame.decode(data)
         if opened.type != kind or opened.chain_id != self.chain_id:
             raise ProofInvalid("the node answered with another operation")

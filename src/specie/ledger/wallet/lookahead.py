@@ -24,8 +24,8 @@ class LookAhead:
         """Bring the table ahead of every place that was given or has received."""
 
         def used(tx: Transaction) -> dict[int, int]:
-            known = [account for account, _ in holding.accounts(tx)] or [0]
-            return {account: holding.places_used(tx, account) for account in range(max(known) + ACCOUNTS_AHEAD)}
+            accounts = holding.accounts_used(tx) - 1 + ACCOUNTS_AHEAD
+            return {account: holding.places_used(tx, account) for account in range(accounts)}
 
         for account, places in (await self._database.read(used)).items():
             wanted = places + PLACES_AHEAD

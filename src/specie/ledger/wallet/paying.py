@@ -37,7 +37,7 @@ from specie.ledger.wallet.decoys import Chooser, Extent, Log, below
 from specie.ledger.wallet.errors import PaymentInDoubt
 from specie.ledger.wallet.lookahead import LookAhead
 from specie.ledger.wallet.pausing import Pause, pause
-from specie.ledger.wallet.rings import Ring, RingService, check_rings, fetch_rings
+from specie.ledger.wallet.rings import Ring, RingService, check_rings, decode_entries, fetch_rings, ring_of
 from specie.ledger.wallet.selection import Choice, Coin, choose
 from specie.ledger.wallet.store import holding, outputs, payments
 from specie.ledger.wallet.store.outputs import Owned
@@ -117,10 +117,8 @@ class Payer:
         def write(tx: Transaction) -> None:
             if earlier is not None:
                 payments.retire_key(tx, earlier.id)
-            # SPEC LEDGER-10.8
             for coin, ring in zip(coins, rings, strict=True):
-                law = ground.parameters.decoy_law.version
-                outputs.keep_ring(tx, coin.number, coin.class_, law, ring.indices)
+                outputs.keep_entries(tx, coin.number, ring.entries)
             payments.add_payment(tx, payment, built.payees)
             if not outputs.hold(tx, [coin.number for coin in coins], payment.id):
                 raise FundsInsufficient("another payment took these outputs meanwhile", held=choice.total)
@@ -137,8 +135,7 @@ class Payer:
         """The last block that this wallet took in is the anchor; no other header is trusted for rings."""
 
         def read(tx: Transaction) -> tuple[holding.Progress | None, list[Extent], frozenset[int]]:
-            own = frozenset(each.number for each in outputs.all_outputs(tx))
-            return holding.read_progress(tx), holding.extents(tx), own
+            return holding.read_progress(tx), holding.extents(tx), outputs.numbers(tx)
 
         progress, extents, own = await self._database.read(read)
         if progress is None:
@@ -175,24 +172,45 @@ class Payer:
         return each.held is None and each.value > 0 and each.account == account and mature
 
     async def _rings(self, ground: Ground, log: Log, own: frozenset[int], coins: list[Owned]) -> list[Ring]:
-        """A ring for each coin: the kept one, or a new one that no other of ours touches."""
-        kept = await self._database.read(outputs.rings)
-        law = ground.parameters.decoy_law.weights
-        chooser = Chooser(log, law, ground.parameters.ring_size, ground.parameters.min_age, self._randomness)
-        reserved = {number for coin in coins for number in kept.get(coin.number, ())}
-        wanted: list[tuple[int, list[int]]] = []
-        for coin in coins:
-            mine = kept.get(coin.number, ())
-            members = list(mine)
-            if len(members) < ground.parameters.ring_size:
-                avoid = own | (reserved - set(mine)) | {number for _, ring in wanted for number in ring}
-                class_ = PUBLIC if coin.class_ else HIDDEN
-                members = await asyncio.to_thread(chooser.ring, coin.number, class_, avoid - {coin.number}, mine)
-            wanted.append((coin.number, members))
-        rings = await fetch_rings(self._chain, self._service, ground.header, wanted)
+        """A ring for each coin: chosen once, written down before anybody hears of it, and asked for once."""
+        wanted = await self._choose_rings(ground, log, own, coins)
+
+        def write(tx: Transaction) -> list[bytes]:
+            for coin, members in zip(coins, wanted, strict=True):
+                # SPEC LEDGER-10.8
+                law = ground.parameters.decoy_law.version
+                outputs.keep_ring(tx, coin.number, coin.class_, law, members)
+            return [outputs.entries(tx, coin.number) for coin in coins]
+
+        kept = await self._database.write(write)
+        missing = [(coin.number, members) for coin, members, data in zip(coins, wanted, kept, strict=True) if not data]
+        fetched = iter(await fetch_rings(self._chain, self._service, ground.header, missing))
+        rings = [
+            ring_of(coin.number, members, decode_entries(data)) if data else next(fetched)
+            for coin, members, data in zip(coins, wanted, kept, strict=True)
+        ]
         reals, classes = [coin.data for coin in coins], [coin.class_ for coin in coins]
         check_rings(rings, reals, classes, ground.header.height, ground.parameters.min_age)
         return rings
+
+    async def _choose_rings(
+        self, ground: Ground, log: Log, own: frozenset[int], coins: list[Owned]
+    ) -> list[tuple[int, ...]]:
+        """The kept ring of each coin, or a new one that no other of ours touches."""
+        kept = await self._database.read(outputs.rings)
+        # SPEC LEDGER-10.1
+        law = ground.parameters.decoy_law.weights
+        chooser = Chooser(log, law, ground.parameters.ring_size, ground.parameters.min_age, self._randomness)
+        reserved = {number for coin in coins for number in kept.get(coin.number, ())}
+        wanted: list[tuple[int, ...]] = []
+        for coin in coins:
+            mine = kept.get(coin.number, ())
+            if len(mine) < ground.parameters.ring_size:
+                avoid = own | (reserved - set(mine)) | {number for ring in wanted for number in ring}
+                class_ = PUBLIC if coin.class_ else HIDDEN
+                mine = tuple(await asyncio.to_thread(chooser.ring, coin.number, class_, avoid - {coin.number}, mine))
+            wanted.append(mine)
+        return wanted
 
     def _payment(self, wish: Wish, key: str, ground: Ground, built: Built) -> Payment:
         made = built.transaction
@@ -245,7 +263,10 @@ class Payer:
         except Rejected as refusal:
             return await self._refused(payment, refusal)
         except Unavailable as error:
-            if first and _is_unmoved(error):
+            if first and isinstance(error, NotReady | Overloaded):
+                await self._write_refusal(payment, error.code, None)
+                raise
+            if first and getattr(error, "in_doubt", None) is False:
                 await self._database.write(lambda tx: _take_back(tx, payment.id))
                 raise
             raise await self._doubt(payment, error) from error
@@ -296,12 +317,17 @@ class Payer:
             else:
                 return await self._finish(payment)
 
+        await self._write_refusal(payment, refusal.code, refusal.rule)
+        raise refusal
+
+    async def _write_refusal(self, payment: Payment, code: str, rule: str | None) -> None:
+        """A node refused; it has the bytes all the same, so that the next attempt takes the same inputs."""
+
         def write(tx: Transaction) -> None:
-            payments.settle(tx, payment.id, REFUSED, code=refusal.code, rule=refusal.rule)
+            payments.settle(tx, payment.id, REFUSED, code=code, rule=rule)
             outputs.release(tx, payment.id)
 
         await self._database.write(write)
-        raise refusal
 
     async def _doubt(self, payment: Payment, error: Exception) -> PaymentInDoubt:
         await self._settle(payment, DOUBT)
@@ -341,11 +367,6 @@ class Payer:
 def _inputs_of(tx: Transaction, payment: Payment) -> list[Owned]:
     images = [payment.images[at : at + 32] for at in range(0, len(payment.images), 32)]
     return [each for each in outputs.of_images(tx, images) if each.spent_height is None]
-
-
-def _is_unmoved(error: Unavailable) -> bool:
-    """Nothing was done: the node says so, or the request never left."""
-    return isinstance(error, NotReady | Overloaded) or getattr(error, "in_doubt", None) is False
 
 
 def _take_back(tx: Transaction, payment: bytes) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from specie.ledger.errors import ProofInvalid
+from specie.ledger.messages.binary import Reader
 from specie.ledger.messages.bulk import PAGE_OUTPUTS, LoggedOutput, RingMember
 from specie.ledger.messages.header import Header
 from specie.ledger.protocol.light import verify_output
@@ -33,6 +34,11 @@ class Ring:
     """Place of the true spend among them."""
 
     @property
+    def entries(self) -> bytes:
+        """The members as leaves of the log, 276 bytes each."""
+        return b"".join(each.encode() for each in self.members)
+
+    @property
     def points(self) -> bytes:
         """P | C of each member."""
         return b"".join(each.output.P + each.output.C for each in self.members)
@@ -45,11 +51,22 @@ async def fetch_rings(
     if service is not None:
         found = [await _served(service, header, indices) for _, indices in wanted]
     else:
-        found = await _paged(chain, header, [indices for _, indices in wanted])
-    return [
-        Ring(tuple(indices), members, list(indices).index(real))
-        for (real, indices), members in zip(wanted, found, strict=True)
-    ]
+        found = await _paged(chain, header, [indices for _, indices in wanted]) if wanted else []
+    return [ring_of(real, indices, members) for (real, indices), members in zip(wanted, found, strict=True)]
+
+
+def ring_of(real: int, indices: Sequence[int], members: Sequence[LoggedOutput]) -> Ring:
+    """A ring of checked members, in the order of their indices."""
+    return Ring(tuple(indices), tuple(members), list(indices).index(real))
+
+
+def decode_entries(data: bytes) -> list[LoggedOutput]:
+    """Members as `Ring.entries` keeps them."""
+    reader = Reader(data)
+    found = []
+    while reader.left:
+        found.append(LoggedOutput.read(reader))
+    return found
 
 
 # SPEC LEDGER-10.4, LEDGER-11.1.1

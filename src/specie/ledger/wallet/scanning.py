@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from specie.crypto.ring import OwnedOutput, WalletKeys
 from specie.kernel.db import Database, Transaction
 from specie.ledger.errors import ProofInvalid
 from specie.ledger.messages.bulk import (
     PAGE_OUTPUTS,
+    SCAN_BYTES,
     CompactBlock,
     CompactBlocks,
     LoggedOutput,
@@ -40,6 +42,14 @@ RANGE_BLOCKS = 500
 
 Report = Callable[[int, int, int], None]
 """(height reached, height of the tip, outputs found): called after every range."""
+
+
+class Finder(Protocol):
+    """A scan service behind a sealed, attested session. It learns k_d: which outputs are ours, for ever."""
+
+    async def scan(self, detection_key: bytes, first: int, last: int, *, consent: bool) -> Sequence[int]:
+        """Global indices of candidates in these blocks, both ends included. What it leaves out nobody can know."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +83,21 @@ class Scanner:
     """Brings a wallet up to the tip of its chain."""
 
     def __init__(
-        self, database: Database, chain: Chain, keys: WalletKeys, ahead: LookAhead, birthday: int, *, threads: int = 0
+        self,
+        database: Database,
+        chain: Chain,
+        keys: WalletKeys,
+        ahead: LookAhead,
+        birthday: int,
+        *,
+        finder: Finder | None = None,
+        threads: int = 0,
     ) -> None:
         self._database = database
         self._chain = chain
         self._keys = keys
         self._birthday = birthday
+        self._finder = finder
         self._threads = threads
         self._ahead = ahead
 
@@ -99,9 +118,9 @@ class Scanner:
             if not finals:
                 raise ProofInvalid("the node ends before the height that it states")
             taken = await self._read(Range(finals), last)
-            last = await self._database.write(lambda tx, taken=taken: self._take(tx, taken))  # type: ignore[misc]
+            reached: Header = await self._database.write(lambda tx, taken=taken: self._take(tx, taken))  # type: ignore[misc]
             await self._ahead.extend()
-            found += len(taken.found)
+            last, found = reached, found + len(taken.found)
             if report is not None:
                 report(last.height, tip, found)
         assert last is not None
@@ -139,9 +158,25 @@ class Scanner:
                     places.append((at, group.kind, final.header))
                 at += group.count
             size = extent.end
-        matches = await asyncio.to_thread(self._keys.detect, groups, self._threads) if groups else []
+        matches = await self._matches(taken, groups, [start for start, _, _ in places])
         for (ctx, _), (start, kind, header), positions in zip(groups, places, matches, strict=True):
             taken.candidates += [Candidate(start + position, kind, ctx, header) for position in positions]
+
+    async def _matches(
+        self, taken: Range, groups: Sequence[tuple[bytes, bytes]], starts: Sequence[int]
+    ) -> list[list[int]]:
+        """Positions in each group whose tag matches: found here, or by a scan service that was given k_d."""
+        if not groups:
+            return []
+        if self._finder is None:
+            return await asyncio.to_thread(self._keys.detect, list(groups), self._threads)
+        first, last = taken.finals[0].header.height, taken.last.header.height
+        found = await self._finder.scan(self._keys.export_detect(), first, last, consent=True)
+        counts = [len(candidates) // SCAN_BYTES for _, candidates in groups]
+        return [
+            sorted(index - start for index in set(found) if start <= index < start + count)
+            for start, count in zip(starts, counts, strict=True)
+        ]
 
     def _check(self, block: CompactBlock, header: Header, first: int) -> Extent:
         """Compact blocks must fit the headers: a node that leaves outputs out, or moves them, is found out."""

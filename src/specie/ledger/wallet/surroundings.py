@@ -9,6 +9,7 @@ from specie.ledger.api import Ledger
 from specie.ledger.wallet.pausing import Pause, pause
 from specie.ledger.wallet.paying import Manners
 from specie.ledger.wallet.rings import RingService
+from specie.ledger.wallet.scanning import Finder
 from specie.ledger.wallet.seeds import Vault
 
 
@@ -25,6 +26,9 @@ class Surroundings:
 
     service: RingService | None = None
     """A trusted node for rings; without one whole pages are fetched."""
+
+    finder: Finder | None = None
+    """A scan service, for a device too weak to scan: put here only with the holder's consent (LEDGER-11.4.7)."""
 
     manners: Manners = field(default_factory=Manners)
     threads: int = 0

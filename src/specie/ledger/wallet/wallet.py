@@ -20,8 +20,9 @@ from specie.ledger.wallet import figures, withdrawing
 from specie.ledger.wallet.building import Wish, check_amount
 from specie.ledger.wallet.chain import Chain, join
 from specie.ledger.wallet.errors import WalletExists, WalletLocked, WalletUnknown
+from specie.ledger.wallet.escrows import EscrowSide
 from specie.ledger.wallet.figures import Balance, Item
-from specie.ledger.wallet.lookahead import LookAhead
+from specie.ledger.wallet.lookahead import ACCOUNTS_AHEAD, LookAhead
 from specie.ledger.wallet.memos import words_memo
 from specie.ledger.wallet.minting import CheckedMint, check_mint
 from specie.ledger.wallet.paying import Payer
@@ -102,7 +103,9 @@ class Wallet:
         self._keys = keys
         self._holder = holder
         ahead = LookAhead(database, keys)
-        self._scanner = Scanner(database, chain, keys, ahead, holder.birthday, threads=world.threads)
+        self._scanner = Scanner(
+            database, chain, keys, ahead, holder.birthday, finder=world.finder, threads=world.threads
+        )
         self._payer = Payer(
             database,
             chain,
@@ -114,6 +117,7 @@ class Wallet:
             manners=world.manners,
             pause=world.pause,
         )
+        self.escrows = EscrowSide(database, keys, self.receive, world.randomness)
         self.prover = Prover(database, chain, keys, ahead, world.randomness)
 
     @property
@@ -173,34 +177,20 @@ class Wallet:
         return Address.of_pay(self.chain.genesis.net, self._keys.address(account, place))
 
     async def receive(self, name: str, account: int = 0) -> tuple[Issued, Address]:
-        """A fresh address for one counterparty: outputs that come to it are never mixed with others' unasked."""
+        """A fresh address for one counterparty: outputs that come to it are never mixed with others' unasked.
+
+        Raises Unknown for an account that lies too far ahead.
+        """
         now_us = self._world.clock.now_us()
-        issued = await self.database.write(lambda tx: holding.issue_address(tx, account, name, now_us))
+
+        def issue(tx: Transaction) -> Issued:
+            # a wallet that is restored from its seed looks so far and no further
+            if account >= holding.accounts_used(tx) - 1 + ACCOUNTS_AHEAD:
+                raise Unknown("accounts are opened one after another", account=account)
+            return holding.issue_address(tx, account, name, now_us)
+
+        issued = await self.database.write(issue)
         return issued, self.address(issued.account, issued.place)
-
-    # SPEC LEDGER-4.5.1
-    async def payout_address(self, cid: bytes, account: int = 0) -> tuple[Issued, Address]:
-        """The address that an escrow pays to: one per escrow, since everybody can see what is paid to it."""
-        name = f"escrow {cid.hex()}"
-        for issued in await self.database.read(lambda tx: holding.issued(tx, account)):
-            if issued.name == name:
-                return issued, self.address(issued.account, issued.place)
-        return await self.receive(name, account)
-
-    # SPEC LEDGER-9.6.12
-    async def is_own(self, pay: bytes) -> bool:
-        """Whether a payout address (96 bytes) is one that this wallet gave out: asked before an escrow is counted on."""
-
-        def given(tx: Transaction) -> list[tuple[int, int]]:
-            return [*holding.names_of_addresses(tx), *((account, 0) for account, _ in holding.accounts(tx))]
-
-        places = await self.database.read(given)
-        return any(self._keys.address(account, place) == pay for account, place in places)
-
-    def sign_topup(self, issued: Issued, items: Sequence[bytes]) -> bytes:
-        """sig_W of a TOPUP by the payout address of its escrow: 64 bytes. Raises ViewOnly, WalletLocked."""
-        random = self._world.randomness.bytes(32)
-        return bytes(self._spend_keys().prove_topup(issued.account, issued.place, list(items), random))
 
     # SPEC LEDGER-3.2, LEDGER-1.3
     def parse_address(self, text: str) -> Address:
@@ -229,7 +219,7 @@ class Wallet:
 
     def recipient_hash(self, address: Address) -> bytes:
         """How this wallet's history names an address."""
-        return bytes(self._keys.recipient_hash(address.pay))
+        return bytes(self._keys.recipient_hash(address.data))
 
     # -- paying
 

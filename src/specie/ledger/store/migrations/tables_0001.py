@@ -10,6 +10,7 @@ LEDGER = """
 CREATE TABLE block(height BIGINT PRIMARY KEY, time_ms BIGINT NOT NULL, app_hash {blob} NOT NULL UNIQUE,
     header {blob} NOT NULL, finality {blob} NOT NULL, out_size BIGINT NOT NULL);
 CREATE TABLE block_record(height BIGINT PRIMARY KEY, record {blob} NOT NULL, proofs {blob});
+CREATE INDEX block_record_proofs ON block_record(height) WHERE proofs IS NOT NULL;
 CREATE TABLE output(idx BIGINT PRIMARY KEY, class SMALLINT NOT NULL, height BIGINT NOT NULL, data {blob} NOT NULL);
 CREATE TABLE used_point(point {blob} PRIMARY KEY) {rowless};
 CREATE TABLE key_image(image {blob} PRIMARY KEY, height BIGINT NOT NULL) {rowless};

@@ -74,6 +74,9 @@ class Issued:
     name: str
     """To whom: a counterparty of its own."""
 
+    ahead: int = 0
+    """How far it lies beyond the last one that was paid; a restored wallet looks 200 ahead."""
+
 
 def add_account(tx: Transaction, account: int, name: str) -> None:
     tx.run("INSERT INTO account(account, name) VALUES (?, ?)", (account, name))
@@ -85,12 +88,18 @@ def accounts(tx: Transaction) -> list[tuple[int, str]]:
 
 def issue_address(tx: Transaction, account: int, name: str, now_us: int) -> Issued:
     """The next subaddress of an account; place 0 is never given twice to different people."""
-    row = tx.one("SELECT COALESCE(MAX(place), -1) + 1 FROM address WHERE account = ?", (account,))
-    place = max(1, row[0]) if row else 1
-    used = tx.one("SELECT COALESCE(MAX(place), 0) FROM output WHERE account = ?", (account,))
-    place = max(place, used[0] + 1 if used else 1)
+    paid = tx.one("SELECT COALESCE(MAX(place), 0) FROM output WHERE account = ?", (account,))
+    place = places_used(tx, account)
+    tx.run("INSERT INTO account(account, name) VALUES (?, ?) ON CONFLICT(account) DO NOTHING", (account, ""))
     tx.run("INSERT INTO address(account, place, name, at_us) VALUES (?, ?, ?, ?)", (account, place, name, now_us))
-    return Issued(account, place, name)
+    return Issued(account, place, name, place - (paid[0] if paid else 0))
+
+
+def accounts_used(tx: Transaction) -> int:
+    """One more than the highest account that was opened or has received."""
+    opened = tx.one("SELECT COALESCE(MAX(account), 0) FROM account")
+    got = tx.one("SELECT COALESCE(MAX(account), 0) FROM output")
+    return max(opened[0] if opened else 0, got[0] if got else 0) + 1
 
 
 def issued(tx: Transaction, account: int) -> list[Issued]:

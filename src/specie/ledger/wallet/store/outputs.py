@@ -92,6 +92,11 @@ def all_outputs(tx: Transaction) -> list[Owned]:
     return [_owned(row) for row in tx.all(f"SELECT {_COLUMNS} FROM output ORDER BY number")]
 
 
+def numbers(tx: Transaction) -> frozenset[int]:
+    """Indices of everything that the keys opened: none of it may be a decoy of ours."""
+    return frozenset(row[0] for row in tx.all("SELECT number FROM output"))
+
+
 def output(tx: Transaction, number: int) -> Owned | None:
     row = tx.one(f"SELECT {_COLUMNS} FROM output WHERE number = ?", (number,))
     return None if row is None else _owned(row)
@@ -178,20 +183,29 @@ def tags(tx: Transaction) -> dict[int, frozenset[str]]:
 
 # SPEC LEDGER-10.8
 def keep_ring(tx: Transaction, number: int, class_: int, law: int, members: Sequence[int]) -> None:
-    """Keep the ring of an output. It may only grow: a ring with other members is never written over."""
-    earlier = ring(tx, number)
+    """Keep the ring of an output, before anybody is asked for it. It may only grow: no member is ever given up."""
+    earlier = rings(tx).get(number, ())
     if not set(earlier) <= set(members):
         raise RuntimeError("a ring that was kept would lose members")
-    tx.run(
-        "INSERT INTO ring(number, class, law, members) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT(number) DO UPDATE SET law = excluded.law, members = excluded.members",
-        (number, class_, law, pack(f"<{len(members)}Q", *members)),
-    )
+    if tuple(members) != earlier:
+        tx.run(
+            "INSERT INTO ring(number, class, law, members, entries) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT(number) DO UPDATE SET law = excluded.law, members = excluded.members,"
+            " entries = excluded.entries",
+            (number, class_, law, pack(f"<{len(members)}Q", *members), b""),
+        )
 
 
-def ring(tx: Transaction, number: int) -> tuple[int, ...]:
-    row = tx.one("SELECT members FROM ring WHERE number = ?", (number,))
-    return _members(row[0]) if row else ()
+# SPEC LEDGER-10.4
+def keep_entries(tx: Transaction, number: int, entries: bytes) -> None:
+    """Keep what was answered for a ring, once it is checked: it is never asked for again."""
+    tx.run("UPDATE ring SET entries = ? WHERE number = ?", (entries, number))
+
+
+def entries(tx: Transaction, number: int) -> bytes:
+    """The checked members of a ring, 276 bytes each; empty before the first answer."""
+    row = tx.one("SELECT entries FROM ring WHERE number = ?", (number,))
+    return bytes(row[0]) if row else b""
 
 
 def rings(tx: Transaction) -> Mapping[int, tuple[int, ...]]:
