@@ -45,7 +45,7 @@ def free_port() -> int:
         return port
 
 
-def surroundings(folder: Path) -> dict[str, str]:
+def surroundings(folder: Path, registry: str = "offline") -> dict[str, str]:
     """An environment of its own: data, home, and ports that nobody else has."""
     environ = {
         "PATH": os.environ["PATH"],
@@ -53,8 +53,11 @@ def surroundings(folder: Path) -> dict[str, str]:
         "PYTHONPATH": str(ROOT / "src"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "SPECIE_DATA_DIR": str(folder / "data"),
+        "SPECIE_CURRENCY__REGISTRY": registry,
         "SPECIE_GATEWAY__LISTEN_PORT": str(free_port()),
         "SPECIE_AUDITOR__LISTEN_PORT": str(free_port()),
+        "SPECIE_LEDGER__VERIFICATION_NODE__LISTEN_PORT": str(free_port()),
+        "SPECIE_LEDGER__TRUSTED_NODE__LISTEN_PORT": str(free_port()),
     }
     environ |= {f"SPECIE_ISSUANCE__{section}__LISTEN_PORT": str(free_port()) for section in SECTIONS.values()}
     return environ
@@ -69,8 +72,8 @@ class Deployment:
     processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, folder: Path) -> Deployment:
-        return cls(folder, surroundings(folder))
+    def make(cls, folder: Path, registry: str = "offline") -> Deployment:
+        return cls(folder, surroundings(folder, registry))
 
     def specie(self, *line: str) -> Said:
         """A command in a process of its own."""

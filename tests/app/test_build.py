@@ -13,7 +13,8 @@ from specie.issuance.store import quota_control as store
 
 
 def config_at(folder: Path) -> Config:
-    return load(environ={"SPECIE_DATA_DIR": str(folder)}, config_file=None, profile=None, flags={}).config
+    environ = {"SPECIE_DATA_DIR": str(folder), "SPECIE_CURRENCY__REGISTRY": "offline"}
+    return load(environ=environ, config_file=None, profile=None, flags={}).config
 
 
 def order(owner: bytes) -> Order:

@@ -174,7 +174,7 @@ def test_the_shell_completes_commands_and_keys(tmp_path: Path) -> None:
     asked = run_specie(
         home=tmp_path, _SPECIE_COMPLETE="complete_bash", COMP_WORDS="specie config get curr", COMP_CWORD="3"
     )
-    assert asked.stdout.split() == ["currency.code", "currency.digits"]
+    assert asked.stdout.split() == ["currency.code", "currency.digits", "currency.registry"]
 
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:

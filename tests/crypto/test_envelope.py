@@ -43,8 +43,8 @@ def test_a_changed_envelope_does_not_open(suite: int) -> None:
         bad[at // 8] ^= 1 << at % 8
         items.append((town().epoch[suite], EPOCH, bytes(bad)))
     assert set(open_envelopes(CHAIN, items, RING_SIZE)) == {"V-2"}
-    for bad in (b"", envelope[:16], envelope[:17], envelope[:-1], envelope + b"\x00"):
-        assert answer(bad, suite) == "V-2"
+    for cut in (b"", envelope[:16], envelope[:17], envelope[:-1], envelope + b"\x00"):
+        assert answer(cut, suite) == "V-2"
     assert answer(envelope, suite, EPOCH + 1) == "V-2"
     assert answer(envelope, suite, chain=b"D" * 32) == "V-2"
     assert answer(envelope, 3 - suite) == "V-2"

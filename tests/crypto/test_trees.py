@@ -93,8 +93,8 @@ def test_every_changed_proof_is_refused() -> None:
             bad = bytearray(proof)
             bad[at // 8] ^= 1 << at % 8
             assert not sparse_verify(tree.root(), key, value, bytes(bad))
-        for bad in (proof + b"\x00", proof[:-1], b"", proof[:3], bytes(3)):
-            assert not sparse_verify(tree.root(), key, value, bad)
+        for loose in (proof + b"\x00", proof[:-1], b"", proof[:3], bytes(3)):
+            assert not sparse_verify(tree.root(), key, value, loose)
 
 
 # SPEC LEDGER-13.4

@@ -14,7 +14,7 @@ from tests.app.deployments import Deployment
 
 @pytest.fixture
 def home(tmp_path: Path) -> Deployment:
-    return Deployment.make(tmp_path)
+    return Deployment.make(tmp_path, "ledger")
 
 
 def test_the_story_as_json_lines(home: Deployment) -> None:

@@ -27,6 +27,8 @@ from tests.ledger.escrow.makers import START_MS, Key
 
 T = TypeVar("T")
 VALIDATOR = KeyUri.kms("story", "validator")
+MEMORY = Path("/dev/shm")
+"""Where a file is synced at once."""
 TIMEOUT_S = 3600
 POINTS = ("judged", "executed", "signed", "writing", "committed", "marked")
 """Where a node dies: before the block, before and after its signature, inside and after its commit, after the mark."""
@@ -137,7 +139,7 @@ class StoryNode:
         self.busy = 0
         self.dies_at = ""
         self.lives = 0
-        self._folder = tempfile.TemporaryDirectory(prefix="specie-story-")
+        self._folder = tempfile.TemporaryDirectory(prefix="specie-story-", dir=MEMORY if MEMORY.is_dir() else None)
         self.engine: LedgerEngine
 
     def __enter__(self) -> StoryNode:

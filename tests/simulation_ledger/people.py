@@ -63,9 +63,14 @@ class People:
 
     # -- money comes
 
-    def mint(self) -> None:
+    def begin(self) -> None:
+        """Everybody has something."""
+        for name in self.model.purses:
+            self.mint(name)
+
+    def mint(self, name: str = "") -> None:
         """Of a new control bit, or of one that was used before."""
-        name, model = self.someone(), self.model
+        name, model = name or self.someone(), self.model
         again = bool(model.mints) and self.rng.random() < 0.15
         number = self.rng.choice(list(model.mints)) if again else next(self.numbers)
         units = self.rng.choice(UNITS)
@@ -83,8 +88,8 @@ class People:
 
     def cancel(self) -> None:
         """A control bit is given up."""
-        number = self.rng.choice(list(self.model.mints)) if self.rng.random() < 0.3 else next(self.numbers)
-        known = number in self.model.mints
+        known = bool(self.model.mints) and self.rng.random() < 0.3
+        number = self.rng.choice(list(self.model.mints)) if known else next(self.numbers)
         data = makers.cancel(self.house.chain_id, number).data
 
         def effect(height: int) -> None:
@@ -132,10 +137,10 @@ class People:
             if effect is not None:
                 effect(height)
 
-        what = options.get("what", "pay")
+        what = {1: "pay", 2: "withdrawal", 3: "escrow"}[options.get("kind", 1)]
         data = made.envelope
         needs = tuple(coin.index for coin in coins)
-        said = f"{what} of {name}: {sum(pays.values())} and fee {fee} by coins {sorted(needs)}"
+        said = f"{what} of {name}: {sum(pays.values()) + burn} and fee {fee} by coins {sorted(needs)}"
         self.story.hand_in(Intent(said, made.tx_leaf, submission_id(data), data, take, sound, needs))
 
     def pay_twice(self) -> None:
@@ -197,7 +202,7 @@ class People:
         kind = self.rng.choice(("account", "redeemed", "refused", "forged"))
         sound = found.state == "pending" and kind != "forged"
         if kind == "refused":
-            self.frame("the bank refuses", makers.refund(chain_id, ref, found.token).data,
+            self.frame("answer: refused", makers.refund(chain_id, ref, found.token).data,
                        lambda height: self._refunded(found), ("answer", ref), sound=sound)  # fmt: skip
             return
         outcome = 2 if kind == "redeemed" else 1
@@ -208,7 +213,7 @@ class People:
             model.add("paid_redeemed" if outcome == 2 else "paid_account", found.value)
 
         data = makers.paid(chain_id, ref, found.token, outcome=outcome, signer=signer).data
-        self.frame(f"the bank pays, {kind}", data, effect, ("answer", ref), sound=sound)
+        self.frame(f"answer: paid, {kind}", data, effect, ("answer", ref), sound=sound)
 
     def _refunded(self, found: Withdrawal) -> None:
         found.state = "refunded"
@@ -222,7 +227,7 @@ class People:
             ref, found = self.rng.choice(waiting)
             late = self.house.machine.tip.time_ms >= found.time_ms + 1000 * TIMEOUT_S
             data = makers.refund(self.house.chain_id, ref, cause=2).data
-            self.frame("a refund by time", data, lambda height: self._refunded(found), ("answer", ref), sound=late)
+            self.frame("timeout of a withdrawal", data, lambda height: self._refunded(found), ("answer", ref), sound=late)
 
     # -- escrows
 
@@ -279,7 +284,7 @@ class People:
             model.balance[OUTSIDE] += paid
             model.add("escrow_out", paid)
 
-        self.frame(f"escrow operation {kind.name}", data, effect, sound=False)
+        self.frame(f"operation {kind.name}", data, effect, sound=False)
 
     # -- others
 

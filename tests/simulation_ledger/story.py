@@ -22,7 +22,7 @@ from tests.simulation_ledger.people import People
 
 NAMES = ("alice", "bob", "carol", "dora", "emil")
 TREASURY = "treasury"
-STEPS = (10, 16)
+STEPS = (9, 16)
 ACTS = {
     "mint": 4,
     "pay": 12,
@@ -32,14 +32,16 @@ ACTS = {
     "withdraw": 4,
     "answer": 4,
     "time_out": 2,
-    "escrow": 2,
+    "escrow": 3,
     "anchor": 2,
     "govern": 1,
     "cancel": 1,
     "rubbish": 3,
     "replay": 2,
 }
-LEAPS_MS = (1, 200, 200, 200, 1000, 7_200_000)
+STEPS_MS = (1, 200, 200, 200, 1000)
+LEAP_MS, LEAP_AFTER, LEAP_CHANCE = 7_200_000, 8, 0.3
+"""Late enough that channels could be opened before; long enough that withdrawals time out."""
 OUTDONE = frozenset(
     (
         "ledger.key_image_spent",
@@ -142,19 +144,18 @@ class Story:
 
     # -- one step
 
-    async def step(self) -> None:
+    async def step(self, people: People) -> None:
         """People act, a block is made or the node dies over it; then everything is looked at."""
-        people = People(self) if not hasattr(self, "_people") else self._people
-        self._people = people
         people.keep_epochs()
-        for _ in range(self.rng.choice((0, 1, 2, 3, 4))):
+        for _ in range(self.rng.choice((1, 2, 3, 4))):
             getattr(people, self.rng.choices(list(ACTS), list(ACTS.values()))[0])()
         await self.submit_all()
         if self.rng.random() < self.crash:
             self.node.dies_at = self.rng.choice(POINTS)
         self.node.busy = int(self.rng.random() < 0.1)
         try:
-            result = await self.node.block(self.rng.choice(LEAPS_MS))
+            leaps = len(self.headers) > LEAP_AFTER and self.rng.random() < LEAP_CHANCE
+            result = await self.node.block(LEAP_MS if leaps else self.rng.choice(STEPS_MS))
             self.node.dies_at = ""
         except Crash as crash:
             self.note(f"crash, {crash}")
@@ -201,7 +202,7 @@ class Story:
             code = str(getattr(entry.refusal, "code", entry.refusal))
             if self.open.pop(intent.leaf, None) is None:
                 continue
-            self.note(f"refused: {intent.what}: {code}")
+            self.note(f"refused: {intent.what}: {code}: {getattr(entry.refusal, 'detail', '')}")
             self.count(code)
             gone = any(need in self.model.taken for need in intent.needs)
             if intent.sound and not (gone or code in OUTDONE):
@@ -263,7 +264,7 @@ class Story:
                 items += [(ctx, output, OutputKind.MINT, b"") for output in _outputs_of(data)]
         refunds = {ctx_refund(chain_id, ref): mask_refund(chain_id, ref) for ref in self.model.withdrawals}
         for made in record.public_outputs:
-            mask = b""
+            mask = bytes(32)  # payouts go to nobody here
             if made.kind == OutputKind.FEE:
                 assert made.ctx == ctx_fee(chain_id, height)
                 mask = mask_fee(header.prev_app_hash, height)
@@ -291,12 +292,14 @@ async def _tell(seed: int) -> Outcome:
     model = Model({name: purse(name) for name in names}, TREASURY)
     genesis = genesis_of(model.purses[TREASURY])
     with StoryNode(rng, genesis) as node:
-        story = Story(rng, node, model, rng.choice((0.0, 0.15, 0.4)), Replay(genesis))
+        story = Story(rng, node, model, rng.choice((0.0, 0.1, 0.3)), Replay(genesis))
         try:
             await node.start()
             story.look()
+            people = People(story)
+            people.begin()
             for _ in range(rng.randrange(*STEPS)):
-                await story.step()
+                await story.step(people)
             await _end(story)
         except Exception as error:
             lines = "".join(traceback.format_exception(error)[-4:]).rstrip()

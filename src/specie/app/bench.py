@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 BENCHES = Path(__file__).parents[3] / "benches"
 SUITES: Mapping[str, tuple[str, ...]] = {
     "issuance": ("control_bits", "core", "six_steps", "crypto"),
+    "ledger": ("ledger_core", "ledger_verify", "ledger_node"),
 }
 """Suites and their scripts; `all` is every suite, and each script can be run by its own name."""
 MISSED = 1
@@ -30,13 +31,13 @@ bench = typer.Typer(rich_markup_mode=None)
 @bench.command("bench")
 def measure(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A suite (issuance, all) or one script of benches/.")] = "all",
+    name: Annotated[str, typer.Argument(help="A suite (issuance, ledger, all) or one script of benches/.")] = "all",
     quick: Annotated[bool, typer.Option("--quick", help="Shorter runs, less exact.")] = False,
     compare: Annotated[Path | None, typer.Option(help="An earlier output (JSON) to show the figures beside.")] = None,
 ) -> None:
     """Measure, and compare with the bars. Exit status 1 if a bar is missed.
 
-    Examples: specie bench issuance --json · specie bench core --quick --compare before.json
+    Examples: specie bench ledger --json · specie bench core --quick --compare before.json
     """
     terminal: Terminal = context.obj
     before = earlier(compare)
@@ -55,6 +56,7 @@ def measure(
     else:
         terminal.table([row_of(key, result) for key, result in report["results"].items()], columns(bool(before)))
         terminal.note(f"{report['machine']['processor']}, load average {report['machine']['load_average']}")
+    # SPEC LEDGER-22.3
     if not all(result["ok"] for result in report["results"].values()):
         raise typer.Exit(MISSED)
 

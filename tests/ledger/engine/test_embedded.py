@@ -23,6 +23,7 @@ from specie.ledger.errors import (
     Internal,
     KeyImageSpent,
     NonCanonical,
+    NotReady,
     Overloaded,
     TooLarge,
     Unknown,
@@ -415,6 +416,39 @@ def test_a_broken_identity_stops_the_node(tmp_path: Path) -> None:
         with pytest.raises(Internal):
             await engine.submit_operation(house.mint(alice, 9))
         assert (await engine.status()).validators_up == 0
+
+    run(scene, tmp_path)
+
+
+def test_a_loop_that_dies_is_told(tmp_path: Path) -> None:
+    """Even where what the core raises is no ordinary error, nobody waits for ever."""
+
+    async def scene() -> None:
+        running = Running(tmp_path, settings=EmbeddedSettings(batch_ms=0))
+        engine = await running.start()
+
+        def die(*_: object) -> Any:
+            raise Crash("panic")
+
+        engine.machine.check = die  # type: ignore[method-assign]
+        running.clock.advance(seconds=1)
+        with pytest.raises(Internal):
+            await asyncio.wait_for(engine.submit_operation(running.house().mint(purse("alice")), 20), 20)
+        assert running.alarms.heard == ["LEDGER_STOPPED Crash: panic"]
+        await engine.close()
+
+    asyncio.run(scene())
+
+
+def test_who_waits_is_answered_when_the_node_stops(tmp_path: Path) -> None:
+    async def scene(running: Running) -> None:
+        engine = await running.start()
+        waiting = asyncio.create_task(engine.submit_operation(running.house().mint(purse("alice")), 30))
+        await asyncio.sleep(0)
+        await engine.close()
+        assert (await asyncio.wait_for(waiting, 5)).state == "received"
+        with pytest.raises(NotReady):
+            await engine.submit_operation(running.house().mint(purse("alice"), 2))
 
     run(scene, tmp_path)
 

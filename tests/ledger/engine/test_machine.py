@@ -20,6 +20,7 @@ from specie.ledger.messages.record import BlockRecord, ProofsSegment
 from specie.ledger.messages.state import Counters, Domain, WithdrawalState, WithdrawalStatus
 from specie.ledger.messages.withdrawals import account_token, withdraw_reference
 from specie.ledger.protocol.order import submission_id
+from specie.ledger.protocol.rules import Candidate
 from specie.ledger.store import reading
 from tests.ledger import makers
 from tests.ledger.engine.drafts import seal, take_apart
@@ -450,3 +451,44 @@ def test_two_chains_of_one_genesis_are_the_same_chain() -> None:
     one, other = House(database=memory()), House(database=memory())
     frame = one.mint(purse("alice"))
     assert one.block(frame).app_hash == other.block(frame).app_hash
+
+
+# SPEC LEDGER-8.5.5
+def test_a_block_moves_no_more_than_fits_an_amount() -> None:
+    house, alice = House(), purse("alice")
+    most = ((2**62 - 1, 1),)
+    one, two = house.mint(alice, 1, most), house.mint(alice, 2, most)
+    assert sorted(house.codes(one, two)) == ["block_full", "ok"]
+    left = two if op_id(one) < op_id(two) else one
+    assert house.codes(left) == ["ok"]
+    assert house.machine.tip.counters.minted == 2 * (2**62 - 1)
+    assert house.again().machine.tip.counters == house.machine.tip.counters
+
+
+def test_a_value_read_while_a_block_replaced_it_is_not_kept() -> None:
+    """A checking thread reads an entry, a block replaces it, and only then does the thread get on."""
+    house = House()
+    chain, key = house.machine.chain, (int(Domain.COUNTERS), b"")
+    again = house.again().machine.chain
+    real = again.database
+
+    class Overtaken:
+        def read_now(self, work: object) -> object:
+            found = real.read_now(work)  # type: ignore[arg-type, var-annotated]
+            again.wrote({key: b"new"})
+            return found
+
+    again.database = Overtaken()  # type: ignore[assignment]
+    assert again.entry(*key) == chain.entry(*key)
+    assert again.entry(*key) == b"new"
+
+
+def test_a_transaction_that_nobody_verified_is_never_applied() -> None:
+    house, (alice,) = rich("alice")
+    made = house.spend(alice, alice.coins, [(alice.pay, 5)]).envelope
+    house.machine.check([made])
+    candidate = house.machine._cache[submission_id(made)]
+    assert isinstance(candidate, Candidate)
+    candidate.is_proven = False
+    with pytest.raises(AssertionError):
+        house.finalize(made)

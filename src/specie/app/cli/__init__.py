@@ -54,9 +54,10 @@ COMPLETION = "_SPECIE_COMPLETE"
 
 HELP = """A complete digital-currency platform.
 
+\b
     specie up                       start everything on this computer
     specie wallet new alice         make a wallet
-    specie issue request 5000       ask for 5 000.00 of new money, onto the private ledger
+    specie issue request 5000       ask for 5 000.00 of new money
     specie wallet pay ADDRESS 12.50 pay without being seen
 
 Global flags may stand anywhere on the line. Results go to standard output, all else to standard error."""

@@ -19,14 +19,14 @@ from specie.ledger.engine.machine import Machine
 from specie.ledger.engine.mark import Mark
 from specie.ledger.engine.ports import ChainFacts, Duty, Observer
 from specie.ledger.engine.settings import EmbeddedSettings
-from specie.ledger.engine.submissions import Entry, Submissions
+from specie.ledger.engine.submissions import Entry, Submissions, repeated
 from specie.ledger.errors import Deferred, Internal, NotReady, TxDuplicate, Unknown
 from specie.ledger.messages.receipts import Finality
 from specie.ledger.messages.views import Submitted
 from specie.ledger.protocol.order import submission_id
 from specie.ledger.store import blocks, reading
 
-__all__ = ["Embedded", "EmbeddedSettings", "repeated"]
+__all__ = ["Embedded", "EmbeddedSettings"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class Embedded:
         self.chores = Chores(self._observer, archive=self.settings.archive)
         self._monotonic = monotonic
         self._machine: Machine | None = None
-        self._halted: Exception | None = None
+        self._halted: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -100,6 +100,8 @@ class Embedded:
         if self.settings.threads:
             self._tasks = [asyncio.create_task(self._check_loop()) for _ in range(self.settings.checkers)]
             self._tasks.append(asyncio.create_task(self._block_loop()))
+            for task in self._tasks:
+                task.add_done_callback(self._loop_ended)
         await self.do_duties()
 
     async def submit(self, frame: bytes, source: str = "") -> Submitted:
@@ -181,9 +183,9 @@ class Embedded:
         self._stopping = True
         self.intake.close()
         self._changed.set()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        # an error of theirs was told when it happened
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.submissions.release()
         for task in list(self._errands):
             task.cancel()
         if self._tip_moved is not None and not self._tip_moved.done():
@@ -352,8 +354,14 @@ class Embedded:
             self._tip_moved = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._tip_moved)
 
+    def _loop_ended(self, task: asyncio.Task[None]) -> None:
+        """A loop that ends by an error must not end in silence."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._halt(error)
+
     # SPEC LEDGER-9.4.1
-    def _halt(self, error: Exception) -> None:
+    def _halt(self, error: BaseException) -> None:
         """Stop making blocks: a person must look."""
         self._halted = error
         self._observer.alarm("LEDGER_STOPPED", f"{type(error).__name__}: {error}")
@@ -386,9 +394,3 @@ class Embedded:
         if not self.settings.threads:
             return work(*args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(threads, lambda: work(*args, **kwargs))
-
-
-def repeated(refusal: Exception) -> Exception:
-    """The refusal as the door shows it to whoever sends the same bytes again."""
-    refusal.repeated = True  # type: ignore[attr-defined]
-    return refusal

@@ -16,13 +16,13 @@ from specie.kms.api import Keys, KeyUri
 from specie.ledger.api import SUBMITTER
 from specie.ledger.engine import facts, state_facts
 from specie.ledger.engine.decoys import decoy_law
-from specie.ledger.engine.embedded import Embedded, EmbeddedSettings, repeated
+from specie.ledger.engine.embedded import Embedded, EmbeddedSettings
 from specie.ledger.engine.founding import found
 from specie.ledger.engine.loading import StoreDamaged
 from specie.ledger.engine.machine import Machine
 from specie.ledger.engine.mark import Mark, Restored
 from specie.ledger.engine.ports import Duty, EpochKeys, Observer
-from specie.ledger.engine.submissions import Entry
+from specie.ledger.engine.submissions import Entry, repeated
 from specie.ledger.errors import EnvelopeMalformed, NonCanonical, NotAvailable, Unknown
 from specie.ledger.messages.binary import put_u64
 from specie.ledger.messages.bulk import Bundle

@@ -166,6 +166,12 @@ class Machine:
         positions = {leaf: place for place, leaf in enumerate(closed.leaves)}
         final = {each.env_id: each.leaf for each in block.candidates}
         final |= {ident: op_id(data) for ident, data in parts.frames if ident not in refusals}
+        # a second envelope of a final transaction is answered with the place of the first: its leaf must be known
+        known = {ident: op_id(data) for ident, data in parts.frames}
+        for ident, _ in parts.envelopes:
+            candidate = self._cache.get(ident)
+            if isinstance(candidate, Candidate):
+                known[ident] = candidate.leaf
         rows = rows_of(block, closed, final, refusals)
         kept = {ident for ident, refusal in refusals.items() if isinstance(refusal, Deferred)}
         self._executed = _Executed(block, closed, rows, [*dict.fromkeys(parts.order)], kept)
@@ -176,7 +182,7 @@ class Machine:
             closed.header.data,
             closed.record,
             closed.proofs,
-            _verdicts(parts.order, refusals, final),
+            _verdicts(parts.order, refusals, known | final),
             positions,
         )
 
@@ -332,12 +338,12 @@ def _sort(frames: Sequence[bytes]) -> _Sorted:
     return parts
 
 
-def _verdicts(order: Sequence[bytes], refusals: dict[bytes, Exception], final: dict[bytes, bytes]) -> list[Verdict]:
+def _verdicts(order: Sequence[bytes], refusals: dict[bytes, Exception], leaves: dict[bytes, bytes]) -> list[Verdict]:
     verdicts: list[Verdict] = []
     seen: set[bytes] = set()
     for ident in order:
         # SPEC LEDGER-8.5.4
         refusal = TxDuplicate("the same bytes stand in this block") if ident in seen else refusals.get(ident)
         seen.add(ident)
-        verdicts.append(Verdict(ident, refusal, final.get(ident, b"")))
+        verdicts.append(Verdict(ident, refusal, leaves.get(ident, b"")))
     return verdicts

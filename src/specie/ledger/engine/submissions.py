@@ -122,11 +122,26 @@ class Submissions:
         """Submissions that have not ended."""
         return [entry for entry in self._entries.values() if not entry.is_ended]
 
+    def release(self) -> None:
+        """Let everybody go who still waits: the node stops, and the state so far is their answer."""
+        for entry in self._entries.values():
+            _wake(entry)
+
     def _end(self, entry: Entry, until: int) -> None:
         # SPEC LEDGER-16.2.8
         entry.data = b""
         (self._final if entry.state == "final" else self._refused).append((until, entry))
-        for waiter in entry.waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        entry.waiters.clear()
+        _wake(entry)
+
+
+def _wake(entry: Entry) -> None:
+    for waiter in entry.waiters:
+        if not waiter.done():
+            waiter.set_result(None)
+    entry.waiters.clear()
+
+
+def repeated(refusal: Exception) -> Exception:
+    """The refusal as the door shows it to whoever sends the same bytes again."""
+    refusal.repeated = True  # type: ignore[attr-defined]
+    return refusal
