@@ -29,6 +29,8 @@ HEARTBEAT_S = 20
 ENVIRONMENT = os.environ | {
     "CARGO_TARGET_DIR": str(ROOT / "target"),
     "CARGO_TERM_COLOR": "never",
+    # for this machine: the curves are a fifth faster; set RUSTFLAGS to build for others
+    "RUSTFLAGS": os.environ.get("RUSTFLAGS", "-C target-cpu=native"),
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "VIRTUAL_ENV": str(VENV),
     "PATH": f"{VENV / 'bin'}:{os.environ.get('PATH', '')}:{Path.home() / '.cargo' / 'bin'}",

@@ -321,7 +321,7 @@ def test_b_16_nobody_takes_the_keys_of_a_refund() -> None:
     here.accepts(envelope)
     entry = here.machine.chain.entry(3, ref)
     stub = entry[-227:]
-    forgery = here.workshop().forge(here.take(1)).pretend()
+    forgery = here.forge().pretend()
     forgery.change_output(0, P=stub[:32])
     here.refuses(forgery.seal(), "output_key_reused", "V-12")
     here.accepts(makers.refund(here.chain_id, ref, token).data)

@@ -91,7 +91,7 @@ def test_b_20_whole_transactions_agree_on_random_mixes() -> None:
 # -- B-21 -----------------------------------------------------------------------------------------------------
 
 
-def cancelling(here: Court, second_input: bool = False) -> tuple[Forgery, Forgery]:
+def cancelling(here: Court) -> tuple[Forgery, Forgery]:
     """Two transactions over one ring whose faults take each other away if their weights are the same.
 
     s_j + 1 in one and s_j - 1 in the other: with equal weights both G and H_j of the equations cancel.

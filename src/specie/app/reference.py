@@ -16,6 +16,8 @@ from specie.app.http.idempotency import idempotency_key
 from specie.app.http.openapi import openapi_document
 from specie.issuance.client import CentralManagementClient, IssuanceSystemClient, QuotaControlClient
 from specie.issuance.service import central_management_routes, issuance_routes, quota_control_routes
+from specie.ledger.client import LedgerClient, TrustedNodeClient
+from specie.ledger.service import ledger_routes, trusted_node_routes
 
 NOWHERE = "http://localhost:1"
 
@@ -27,6 +29,8 @@ def openapi_documents() -> Mapping[str, dict[str, Any]]:
         "central-management": central_management_routes(CentralManagementClient(caller)),
         "quota-control": quota_control_routes(QuotaControlClient(caller)),
         "issuance": issuance_routes(IssuanceSystemClient(caller, lambda code: 2), idempotency_key, lambda code: 2),
+        "verification-node": ledger_routes(LedgerClient(caller)),
+        "trusted-node": trusted_node_routes(TrustedNodeClient(caller)),
         "auditor": auditor_routes(cast(Figures, None)),  # described here, never called
     }
     return {

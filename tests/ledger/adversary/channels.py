@@ -37,7 +37,7 @@ def funding(court: Court, coin: Coin, operation: bytes, burn: int, fee: int = 2)
 
 def open_channel(court: Court, name: str, **changes: Any) -> Channel:
     """A channel that is open on the chain."""
-    coin = next(each for each in court.take(2) if each.value > CAPACITY + BOND + 2)
+    coin = court.take_worth(CAPACITY + BOND + 3)
     made = channel(court, name, **changes)
     court.accepts(funding(court, coin, made.opening().encode(), made.burn))
     return made

@@ -198,6 +198,14 @@ class Court:
         taken, self.coins = self.coins[:count], self.coins[count:]
         return taken
 
+    def take_worth(self, value: int) -> Coin:
+        """One of at least this value."""
+        while not (found := [coin for coin in self.coins if coin.value >= value]):
+            self.coins += self.mint()
+            self.turn()
+        self.coins.remove(found[0])
+        return found[0]
+
     def members(self, first: int = 0) -> list[tuple[int, int, bytes]]:
         """(index, class, output) of the log."""
         rows = self.database.read_now(lambda tx: reading.outputs(tx, first, 1 << 30))

@@ -21,14 +21,14 @@ from specie.kernel.errors import Refused, Unavailable
 from specie.kernel.ids import uuid7
 from specie.kms.api import Keys, KeyUri
 from specie.ledger.api import Ledger
-from specie.ledger.errors import ProofInvalid, Unknown
+from specie.ledger.errors import ControlBitCancelled, ControlBitUsed, ProofInvalid, Unknown
 from specie.ledger.messages.address import Address
 from specie.ledger.messages.bodies import SIGNATURE_BYTES, Anchor, mint_head
 from specie.ledger.messages.evidence import RegistryReceipt
 from specie.ledger.messages.frames import OpType, frame_head, frame_of, op_id
 from specie.ledger.messages.genesis import Genesis
 from specie.ledger.messages.record import BlockRecord
-from specie.ledger.messages.state import AnchorState, Domain, MintState, anchor_ident
+from specie.ledger.messages.state import AnchorState, Domain, MintState, MintStatus, anchor_ident
 from specie.ledger.protocol import vouching
 
 EXPIRY_BLOCKS = 20_000
@@ -53,58 +53,86 @@ class LedgerRegistry:
     unit_key: Callable[[], KeyUri] | None = None
     books_of: Callable[[], RegistryBooks] | None = field(default=None, repr=False)
 
-    # SPEC ISSUANCE-13.2.4, ISSUANCE-13.2.5, ISSUANCE-13.4.3, LEDGER-9.1.16
+    # SPEC ISSUANCE-13.2.1, ISSUANCE-13.2.4, ISSUANCE-13.2.5, ISSUANCE-13.2.8, ISSUANCE-13.4.3, LEDGER-9.1.16
     async def register(self, registration: Registration) -> bytes:
         """Mint the units of one control bit; once, whatever was tried before. The registry receipt.
 
-        Raises UnitInvalid, AddressInvalid and what the ledger refuses; Unavailable: ask again.
+        Raises ControlBitCancelled, UnitInvalid, AddressInvalid and what the ledger refuses; Unavailable: ask again.
         """
-        found = await self.receipt(registration.unit_root)
+        found = await self._registered(registration)
         if found is not None:
-            vouching.check_registered(
-                self.genesis, found, registration.unit_root, registration.credential_cti, cancelled=False
-            )
             return found
         frame = await self._mint(registration)
         try:
             answer = await self.ledger.submit_operation(frame, FINAL_WITHIN_S)
         except Refused:
             # an earlier attempt under other outputs may have taken effect meanwhile
-            found = await self.receipt(registration.unit_root)
+            found = await self._registered(registration)
             if found is None:
                 raise
-            vouching.check_registered(
-                self.genesis, found, registration.unit_root, registration.credential_cti, cancelled=False
-            )
             return found
         if answer.state != "final":
             raise Unavailable("the mint is not final yet")
-        return RegistryReceipt(await self.ledger.receipt(op_id(frame)), frame).encode()
+        receipt = RegistryReceipt(await self.ledger.receipt(op_id(frame)), frame).encode()
+        self._check(receipt, registration)
+        return receipt
+
+    async def _registered(self, registration: Registration) -> bytes | None:
+        """The receipt of an attempt that took effect before. Raises ControlBitCancelled, ProofInvalid."""
+        state = await self._minted(registration.unit_root)
+        if state is None:
+            return None
+        if state.status == MintStatus.CANCELLED:
+            raise ControlBitCancelled("this control bit was given up")
+        receipt = await self._receipt_of(state)
+        self._check(receipt, registration)
+        return receipt
+
+    # SPEC LEDGER-13.1
+    def _check(self, receipt: bytes, registration: Registration) -> None:
+        cti = registration.credential_cti
+        vouching.check_registered(self.genesis, receipt, registration.unit_root, cti, cancelled=False)
 
     # SPEC ISSUANCE-13.2.9
     async def cancel(self, cancel: bytes, bit: bytes) -> bytes:
-        """Give a control bit up for ever. Raises ControlBitUsed where it is minted."""
+        """Give a control bit up for ever; the receipt. Raises ControlBitUsed where it is minted."""
         unit_root = vouching.cancelled_root(cancel)
-        found = await self._minted(unit_root)
-        if found is None:
-            height = (await self.ledger.status()).height
-            body = len(bit).to_bytes(2, "little") + bit + len(cancel).to_bytes(2, "little") + cancel
-            frame = frame_of(OpType.MINT_CANCEL, self.genesis.chain_id, height + EXPIRY_BLOCKS, body)
+        found = await self._cancelled(unit_root)
+        if found is not None:
+            return found
+        height = (await self.ledger.status()).height
+        body = len(bit).to_bytes(2, "little") + bit + len(cancel).to_bytes(2, "little") + cancel
+        frame = frame_of(OpType.MINT_CANCEL, self.genesis.chain_id, height + EXPIRY_BLOCKS, body)
+        try:
             answer = await self.ledger.submit_operation(frame, FINAL_WITHIN_S)
-            if answer.state != "final":
-                raise Unavailable("the cancellation is not final yet")
-        receipt = await self.receipt(unit_root)
-        if receipt is None:
-            raise Unavailable("the cancellation is not readable yet")
-        return receipt
+        except Refused:
+            # a mint, or an earlier cancellation, may have taken effect meanwhile
+            found = await self._cancelled(unit_root)
+            if found is None:
+                raise
+            return found
+        if answer.state != "final":
+            raise Unavailable("the cancellation is not final yet")
+        return RegistryReceipt(await self.ledger.receipt(op_id(frame)), frame).encode()
+
+    async def _cancelled(self, unit_root: bytes) -> bytes | None:
+        state = await self._minted(unit_root)
+        if state is None:
+            return None
+        if state.status == MintStatus.MINTED:
+            raise ControlBitUsed("this control bit is minted: it cannot be given up")
+        return await self._receipt_of(state)
 
     async def receipt(self, unit_root: bytes) -> bytes | None:
         """The registry receipt of whatever happened to this root."""
         state = await self._minted(unit_root)
-        if state is None:
-            return None
+        return None if state is None else await self._receipt_of(state)
+
+    async def _receipt_of(self, state: MintState) -> bytes:
         record = BlockRecord.decode(await self.ledger.block(state.height))
-        frame = next(data for data in record.frames if op_id(data) == state.op_id)
+        frame = next((data for data in record.frames if op_id(data) == state.op_id), None)
+        if frame is None:
+            raise ProofInvalid("the block does not hold the operation that the state names")
         return RegistryReceipt(await self.ledger.receipt(state.op_id), frame).encode()
 
     def check_receipt(self, receipt: bytes, unit_root: bytes, credential_cti: bytes, *, cancelled: bool) -> None:

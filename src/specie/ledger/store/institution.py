@@ -41,7 +41,12 @@ class RedemptionRow:
     receipt: bytes | None = None
     """dc-redeem"""
     detail: str = ""
-    """The last refusal of quota control, for people."""
+    """The last refusal, for people."""
+
+    @property
+    def is_refusal(self) -> bool:
+        """We gave the value back, or are about to; else we redeem it."""
+        return self.request is None and self.state != RedemptionState.CLAIMED
 
 
 _COLUMNS = "withdraw_ref, token, amount, beneficiary, made_us, state, request, frame, receipt, detail"
@@ -56,12 +61,13 @@ def add(tx: Transaction, row: RedemptionRow) -> None:
     )
 
 
-def replace(tx: Transaction, old: RedemptionState, row: RedemptionRow) -> bool:
+def replace(tx: Transaction, old: RedemptionRow, row: RedemptionRow) -> bool:
     """Move a redemption on; False where another call has moved it before."""
     changed = tx.run(
         "UPDATE redemption SET state = ?, amount = ?, request = ?, frame = ?, receipt = ?, detail = ? "
-        "WHERE withdraw_ref = ? AND state = ?",
-        (int(row.state), row.amount, row.request, row.frame, row.receipt, row.detail, row.withdraw_ref, int(old)),
+        "WHERE withdraw_ref = ? AND state = ? AND COALESCE(frame, ?) = ?",
+        (int(row.state), row.amount, row.request, row.frame, row.receipt, row.detail)
+        + (row.withdraw_ref, int(old.state), b"", old.frame or b""),
     )
     return changed == 1
 
@@ -76,6 +82,11 @@ def open_ones(tx: Transaction) -> list[RedemptionRow]:
     """What is not done, oldest first."""
     rows = tx.all(f"SELECT {_COLUMNS} FROM redemption WHERE state < 3 ORDER BY made_us, withdraw_ref")
     return [_row(row) for row in rows]
+
+
+def all_rows(tx: Transaction) -> list[RedemptionRow]:
+    """Everything that was ever claimed, oldest first."""
+    return [_row(row) for row in tx.all(f"SELECT {_COLUMNS} FROM redemption ORDER BY made_us, withdraw_ref")]
 
 
 def _row(values: Row) -> RedemptionRow:
