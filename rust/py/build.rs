@@ -15,10 +15,7 @@ const FILES: [&str; 4] = [
 
 /// The names of all Rust sources under a folder, those in its folders included.
 fn collect(root: &Path, folder: &str, names: &mut Vec<String>) -> std::io::Result<()> {
-    println!(
-        "cargo:rerun-if-changed={}",
-        root.join(folder).display()
-    );
+    println!("cargo:rerun-if-changed={}", root.join(folder).display());
     for entry in std::fs::read_dir(root.join(folder))? {
         let path: PathBuf = entry?.path();
         let Some(name) = path.file_name().and_then(|n| n.to_str()) else {

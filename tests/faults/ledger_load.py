@@ -99,9 +99,7 @@ class Follower:
                     ctx, data, kind, _ = items[place]
                     each.coins.append(Coin(first + place, ctx, kind, data, found.value))
 
-    def build(
-        self, payer: Purse, coin: Coin, payments: list[tuple[bytes, int]], **options: Any
-    ) -> BuiltTransaction:
+    def build(self, payer: Purse, coin: Coin, payments: list[tuple[bytes, int]], **options: Any) -> BuiltTransaction:
         """A transaction of one coin, against the last block that was followed; options as of `House.spend`."""
         chain = SimpleNamespace(
             classes=self.classes, table=self.replay.chain.table, log_at=self.replay.chain.log_at

@@ -1,4 +1,4 @@
-"""SIGKILL of the verification node at random moments under load, an old backup in its place, and raced double spends."""
+"""SIGKILL of the verification node at random moments under load, an old backup in its place, raced double spends."""
 
 from __future__ import annotations
 

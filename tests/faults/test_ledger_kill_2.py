@@ -1,4 +1,4 @@
-"""Issuance and ledger agree after every crash: SIGKILL of either side while value is minted, and while it is redeemed."""
+"""Issuance and ledger agree after every crash: SIGKILL of either side while value is minted, and redeemed."""
 
 from __future__ import annotations
 

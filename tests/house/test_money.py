@@ -9,13 +9,17 @@ from house.source import PACKAGE, ROOT, name_of, parse, python_files
 
 MINOR_READERS = {
     "src/specie/kernel/amount.py": "the type itself",
+    "src/specie/ledger/engine/registry.py": "what the ledger states to issuance, which counts in minor units",
 }
 """Files that may read `.minor`, and why: doors where an amount becomes bytes, a column or a figure."""
 
-FLOAT_USERS: dict[str, str] = {}
+FLOAT_USERS: dict[str, str] = {
+    "src/specie/ledger/wallet/pausing.py": "a pause in seconds for the event loop",
+}
 """Files of the money's rooms that may use floats, and why: seconds on a stopwatch, never money."""
 
-EXACT = ["src/specie/issuance", "src/specie/kernel"]
+LEDGER = ("messages", "protocol", "escrow", "store", "wallet")
+EXACT = ["src/specie/issuance", "src/specie/kernel", *(f"src/specie/ledger/{part}" for part in LEDGER)]
 
 
 def money_files() -> list[Path]:

@@ -126,7 +126,9 @@ def test_b_01_in_range_proofs() -> None:
     commitments = b"".join(output[32:64] for output in forgery.public.outputs)
     places = [33, 65, 97, *range(193, len(proof), 32)]
     bad = [
-        (commitments, proof[:at] + word + proof[at + 32 :], context) for at in places for word in [*bad_points(), IDENTITY]
+        (commitments, proof[:at] + word + proof[at + 32 :], context)
+        for at in places
+        for word in [*bad_points(), IDENTITY]
     ]
     assert verify_range_proofs([(commitments, proof, context), *bad]) == [True] + [False] * len(bad)
 

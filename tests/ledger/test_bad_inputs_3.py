@@ -1,4 +1,4 @@
-"""What a verifier must reject, rows B-10 to B-14: value from nothing, keys twice, payments that are none (LEDGER-15)."""
+"""What a verifier must reject, rows B-10 to B-14: value from nothing, keys twice, false payments (LEDGER-15)."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ async def _scan(outputs: Callable[[bytes, Wallet], list[Fields]]) -> tuple[Walle
 
 # SPEC LEDGER-15.14, LEDGER-4.3.2, LEDGER-4.3.3
 def test_b_13_an_ephemeral_key_that_is_not_r_times_the_spend_key() -> None:
-    """Detected and opened by one subaddress, made for another: whoever acknowledges it says that both are one person."""
+    """Detected by one subaddress, made for another: whoever acknowledges it says that both are one person."""
 
     def outputs(ctx: bytes, wallet: Wallet) -> list[Fields]:
         return [_janus(ctx, _address(wallet, 1), _address(wallet, 2), 500, _n(1))]

@@ -201,7 +201,7 @@ def revoked() -> Court:
 
 # SPEC LEDGER-15.16, LEDGER-9.1.6
 def test_b_15_a_revoked_key() -> None:
-    """Without a proof, with one that no anchor bears out, with one of a leaf after the revocation, and with none of it."""
+    """Without a proof, without an anchor, and with the proof of a leaf after the revocation."""
     here = revoked()
     proof, root = makers.log_of(makers.control_bit(1)[0])
     late, _ = makers.log_of(makers.control_bit(1)[0], position=5)
@@ -306,7 +306,9 @@ def test_b_16_only_the_named_bank_answers() -> None:
     envelope, ref, token = withdraw("named")
     here.accepts(envelope)
     here.refuses(makers.paid(here.chain_id, ref, bytes(32)).data, "withdraw_bank", "WD-3")
-    here.refuses(makers.paid(here.chain_id, ref, token, bank="bank:two", signer="bank-02").data, "withdraw_bank", "WD-3")
+    here.refuses(
+        makers.paid(here.chain_id, ref, token, bank="bank:two", signer="bank-02").data, "withdraw_bank", "WD-3"
+    )
     here.refuses(makers.paid(here.chain_id, ref, token, signer="bank-02").data, *BANK)
     here.refuses(makers.refund(here.chain_id, ref, token, signer="bank-02").data, *BANK)
     spoiled = makers.paid(here.chain_id, ref, token).data

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from ledger.adversary.court import Court, bound, court, good
-from ledger.adversary.workshop import RING, Forgery, Wish
+from ledger.adversary.workshop import RING, Forgery
 from ledger.service.world import World, living
 from oracle.ledger.clsag import Member
 from oracle.ledger.outputs import Fields
@@ -157,7 +158,7 @@ def _long_first(forgery: Forgery) -> bytes:
     ring = forgery.private.rings[0]
     first = leb128(ring[0])
     padded = first[:-1] + bytes([first[-1] | 128, 0])
-    return padded + b"".join(leb128(b - a) for a, b in zip(ring, ring[1:], strict=False))
+    return padded + b"".join(leb128(b - a) for a, b in pairwise(ring))
 
 
 # SPEC LEDGER-15.20, LEDGER-7.3, LEDGER-6.3.3

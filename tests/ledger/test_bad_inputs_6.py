@@ -72,7 +72,9 @@ def test_b_20_batch_and_single_verification_agree_on_random_mixes() -> None:
     goods, bads = pool()
     draw = pseudo_random.Random(20)
     alone = {id(item): clsag_verify(item.claim) for item in [*goods, *bads]}
-    assert {id(item) for item in bads if item.label in ("V-16", "V-17")} <= {key for key, true in alone.items() if not true}
+    assert {id(item) for item in bads if item.label in ("V-16", "V-17")} <= {
+        key for key, true in alone.items() if not true
+    }
     for number in range(MIXES):
         batch = _mix(draw, goods, bads, 3)
         said = clsag_verify_batch([item.claim for item in batch], number.to_bytes(32, "big"))
@@ -124,8 +126,7 @@ def test_b_21_faults_that_cancel_under_equal_weights(random: bytes) -> None:
     root = one.place.out_root
     claims = [claim_of(forgery) for forgery in (one, other)]
     items = [
-        Item(transaction, root, "V-17", claim)
-        for transaction, claim in zip(opened(one, other), claims, strict=True)
+        Item(transaction, root, "V-17", claim) for transaction, claim in zip(opened(one, other), claims, strict=True)
     ]
     assert verify(items, random) == ["V-17", "V-17"]
     assert verify([*items, *pool()[0], *items], random) == ["V-17"] * 2 + [""] * len(pool()[0]) + ["V-17"] * 2

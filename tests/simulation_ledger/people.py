@@ -227,7 +227,9 @@ class People:
             ref, found = self.rng.choice(waiting)
             late = self.house.machine.tip.time_ms >= found.time_ms + 1000 * TIMEOUT_S
             data = makers.refund(self.house.chain_id, ref, cause=2).data
-            self.frame("timeout of a withdrawal", data, lambda height: self._refunded(found), ("answer", ref), sound=late)
+            self.frame(
+                "timeout of a withdrawal", data, lambda height: self._refunded(found), ("answer", ref), sound=late
+            )
 
     # -- escrows
 

@@ -12,7 +12,15 @@ from specie.ledger.engine.replay import Replay
 from specie.ledger.errors import Deferred, Rejected
 from specie.ledger.messages.frames import Frame, OpType
 from specie.ledger.messages.header import Header
-from specie.ledger.messages.outputs import OutputKind, ctx_fee, ctx_mint, ctx_refund, ctx_transfer, mask_fee, mask_refund
+from specie.ledger.messages.outputs import (
+    OutputKind,
+    ctx_fee,
+    ctx_mint,
+    ctx_refund,
+    ctx_transfer,
+    mask_fee,
+    mask_refund,
+)
 from specie.ledger.messages.record import BlockRecord
 from specie.ledger.store import reading
 from tests.ledger.engine.house import Coin, House, purse

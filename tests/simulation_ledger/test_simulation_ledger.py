@@ -12,6 +12,9 @@ import pytest
 
 from specie.ledger.engine import execute
 from specie.ledger.engine.replay import Replay
+from specie.ledger.errors import WithdrawState
+from specie.ledger.messages.state import Domain
+from specie.ledger.protocol import withdrawals
 from tests.simulation_ledger.story import tell
 
 SEEDS = 32
@@ -73,8 +76,8 @@ def test_a_node_that_forgets_spends_is_found(monkeypatch: pytest.MonkeyPatch) ->
     assert any(tell(seed).faults for seed in range(8))
 
 
-def test_a_node_that_pays_a_withdrawal_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A replay that sees other totals than the node does not keep quiet."""
+def test_a_record_that_does_not_replay_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One bit of a total."""
     real = Replay.follow
 
     def follow(self: Replay, data: bytes, finality: bytes, record: bytes, proofs: bytes | None) -> None:
@@ -84,3 +87,17 @@ def test_a_node_that_pays_a_withdrawal_twice_is_found(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Replay, "follow", follow)
     assert tell(1).faults
+
+
+def test_a_node_that_forgets_refunds_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A withdrawal is answered twice: its identities hold no longer, and the node or the model says so."""
+    real = withdrawals._pending
+
+    def pending(state: Any, reference: bytes) -> Any:
+        try:
+            return real(state, reference)
+        except WithdrawState:
+            return withdrawals.WithdrawalState.decode(state.get(Domain.WITHDRAWAL, reference))
+
+    monkeypatch.setattr(withdrawals, "_pending", pending)
+    assert any(tell(seed).faults for seed in range(24))

@@ -1,7 +1,8 @@
 """A running node before which every bad input is brought: it must be refused, by its rule, and nothing may change.
 
-The node is the real engine with its embedded provider; everything goes in by `submit_envelope` and `submit_operation`. One
-court serves all tests of a process: they take coins that no other test has, and refuse or add, never take away.
+The node is the real engine with its embedded provider; everything goes in by `submit_envelope` and
+`submit_operation`. One court serves all tests of a process: they take coins that no other test has, and refuse or add,
+never take away.
 """
 
 from __future__ import annotations
@@ -138,6 +139,14 @@ class Court:
                 early[submission_id(data)] = named(refusal)
         self._judge_waiting()
         return [early.get(submission_id(data)) or self.answer(data) for data in items]
+
+    def judge_at_door(self, data: bytes) -> Refusal:
+        """What the door says at once."""
+        try:
+            self.submit(data)
+        except (Refused, Unavailable) as refusal:
+            return named(refusal)
+        return named(None)
 
     def answer(self, data: bytes) -> Refusal:
         """What is known of bytes that were handed in."""

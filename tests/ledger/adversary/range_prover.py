@@ -1,7 +1,7 @@
 """A prover of aggregated range proofs that proves whatever it is told to, true or not. Spec: LEDGER section 2.
 
-The counterpart of the verifier in `oracle.ledger.bulletproofs_plus`, from the same source: ePrint 2020/735. It works with
-the digits that it is given, so a cheat can show digits that are no bits, other widths or other commitments.
+The counterpart of the verifier in `oracle.ledger.bulletproofs_plus`, from the same source: ePrint 2020/735. It works
+with the digits that it is given, so a cheat can show digits that are no bits, other widths or other commitments.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A workshop that can make any wrong transaction: every byte is made here, in plain Python, and nothing is checked.
 
-Parts come from the oracle (LEDGER sections 4 to 6, suite 0x01). A `Forgery` is spoiled before it is proven, between proof
-and signature, after the signature, or after it is sealed.
+Parts come from the oracle (LEDGER sections 4 to 6, suite 0x01). A `Forgery` is spoiled before it is proven, between
+proof and signature, after the signature, or after it is sealed.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from ledger.wallet.forger import Forger, make_output
 from ledger.wallet.town import Drawer, Town, seed_of
 from specie.kernel.clock import ManualClock, SeededRandomness
 from specie.kms.api import KeyUri
-from specie.ledger.errors import NetworkMismatch, ProofInvalid, Unknown
+from specie.ledger.errors import NetworkMismatch, ProofInvalid, PayeeHostile, Unknown
 from specie.ledger.messages.bulk import CompactBlock
 from specie.ledger.messages.outputs import OutputKind, ctx_fee, ctx_transfer, mask_fee
 from specie.ledger.wallet.errors import HistoryDiffers
@@ -57,8 +57,8 @@ def test_a_janus_output_is_shown_as_hostile_and_never_acknowledged() -> None:
         assert (await wallet.balance()).total == 70
         shown = [(each.what, each.amount, each.acknowledged) for each in await wallet.history()]
         assert shown == [("received", 70, True), ("hostile", 0, False), ("hostile", 0, False)]
-        for number in (128, 129):
-            with pytest.raises(Unknown):
+        for number, refusal in ((128, PayeeHostile), (129, Unknown)):
+            with pytest.raises(refusal):
                 await wallet.prover.prove_receive(number, b"who are you")
 
     asyncio.run(work())

@@ -12,14 +12,14 @@ from specie.app.chain.founding import REGISTER, WITHDRAWAL, read_genesis
 from specie.issuance.client import QuotaControlClient
 from specie.kernel.db import open_database
 from specie.kernel.db.migrate import run_migrations
-from specie.ledger import store as store_package
+from specie.ledger import institution as institution_package
 from specie.ledger.institution import Institution
 
 if TYPE_CHECKING:
     from specie.app.chain.place import LedgerWorkplace
 
-assert store_package.__file__ is not None
-MIGRATIONS = Path(store_package.__file__).parent / "institution_migrations"
+assert institution_package.__file__ is not None
+MIGRATIONS = Path(institution_package.__file__).parent / "migrations"
 
 
 @asynccontextmanager

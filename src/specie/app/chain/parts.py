@@ -22,6 +22,7 @@ from specie.ledger.engine.embedded import EmbeddedSettings
 from specie.ledger.engine.ledger import LedgerEngine, Node
 from specie.ledger.engine.ports import Observer
 from specie.ledger.node import EpochKeeper, FolderVault, LogReplica, RingService, ScanService, Sessions, TrustedNode
+from specie.ledger.node.epochs import HYBRID_SUITE
 from specie.ledger.service import LedgerMetrics, ledger_routes, readiness, trusted_node_routes
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ class VerificationPart:
         folder = self.config.data_dir / self.role
         enclave = await open_enclave(keys, folder, self.clock, randomness)
         genesis = genesis_file(self.config).read_bytes()
-        keeper = EpochKeeper(enclave, read_genesis(self.config).chain_id, FolderVault(folder / "epochs"), randomness)
+        # what is harvested now must stay closed to whoever has a quantum computer later (LEDGER section 2)
+        vault = FolderVault(folder / "epochs")
+        keeper = EpochKeeper(enclave, read_genesis(self.config).chain_id, vault, randomness, suite=HYBRID_SUITE)
         await asyncio.to_thread(keeper.open)
         self.keeper = keeper
         settings = self.config.ledger.verification_node

@@ -21,7 +21,7 @@ from specie.ledger.messages.frames import Frame, OpType, op_signature_input
 from specie.ledger.messages.parameters import Parameters
 from specie.ledger.node.vault import Vault
 
-X25519_SUITE = 1
+X25519_SUITE, HYBRID_SUITE = 1, 2
 LEAD_BLOCKS_MAX = 100
 """The next key is published this many blocks before the end of an epoch, or a tenth of an epoch if that is less."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from specie.crypto.ring import WalletKeys
 from specie.kernel.clock import Randomness
 from specie.kernel.db import Database
-from specie.ledger.errors import FundsInsufficient, ProofInvalid, Unknown, ViewOnly
+from specie.ledger.errors import FundsInsufficient, PayeeHostile, ProofInvalid, Unknown, ViewOnly
 from specie.ledger.messages.address import Address
 from specie.ledger.messages.outputs import OutputKind, ctx_transfer
 from specie.ledger.messages.proofs import (
@@ -26,7 +26,7 @@ from specie.ledger.protocol.light_proofs import verify_payment, verify_receive, 
 from specie.ledger.wallet.chain import Chain
 from specie.ledger.wallet.lookahead import LookAhead
 from specie.ledger.wallet.store import outputs, payments
-from specie.ledger.wallet.store.outputs import OURS, Owned
+from specie.ledger.wallet.store.outputs import HOSTILE, OURS, Owned
 from specie.ledger.wallet.store.payments import FINAL, Payee
 
 # SPEC LEDGER-13.5
@@ -82,9 +82,11 @@ class Prover:
         raise ProofInvalid("the block of the payment does not hold this output")
 
     async def prove_receive(self, number: int, challenge: bytes) -> ReceiveProof:
-        """That an output was paid to one of our addresses. Raises Unknown, ProofInvalid."""
+        """That an output was paid to one of our addresses. Raises PayeeHostile, Unknown, ProofInvalid."""
         owned = await self._database.read(lambda tx: outputs.output(tx, number))
         # SPEC LEDGER-4.3.3
+        if owned is not None and owned.status == HOSTILE:
+            raise PayeeHostile("the maker of this output tried to link your addresses: it is not acknowledged")
         if owned is None or owned.status != OURS or owned.kind not in (OutputKind.TRANSFER, OutputKind.MINT):
             raise Unknown("no payment that this wallet acknowledges stands there", index=number)
         await self._ahead.extend()
