@@ -26,7 +26,7 @@ from ledger.engine.house import purse
 from specie.app.chain.founding import genesis_file, read_genesis
 from specie.app.config.model import VERIFICATION_NODE
 from specie.app.http.client import ServiceClient
-from specie.crypto.transactions import BuiltTransaction
+from specie.crypto.transactions import SUITE_HYBRID, SUITE_X25519, BuiltTransaction
 from specie.ledger.client import LedgerClient
 from specie.ledger.messages.bulk import PAGE_OUTPUTS, Bundle, OutputPage
 from specie.ledger.messages.header import Header
@@ -112,7 +112,12 @@ class Node:
         half_s = await self.latencies(parts["half"], bundled / 2)
         calm_s = await self.latencies(list(taken), CALM_PER_S)
         return results(
-            (bundled, cpu_us), (single, cpu_single_us), (one_input, cpu_one_us), (half_s, bundled / 2), calm_s
+            (bundled, cpu_us),
+            (single, cpu_single_us),
+            (one_input, cpu_one_us),
+            (half_s, bundled / 2),
+            calm_s,
+            till.ground.suite,
         )
 
     # -- stock
@@ -233,9 +238,13 @@ def results(
     one_input: tuple[float, float],
     half: tuple[list[float], float],
     calm_s: list[float],
+    suite: int = SUITE_X25519,
 ) -> dict[str, Result]:
     """The figures under their names. Each pair of a throughput: (1/s, microseconds of the node's cores for each)."""
-    setting = f"serve verification-node over HTTP, {os.cpu_count()} cores with the load, SQLite fsync on, 200 ms blocks"
+    setting = (
+        f"serve verification-node over HTTP, {os.cpu_count()} cores with the load, SQLite fsync on, 200 ms blocks, "
+        f"{'hybrid' if suite == SUITE_HYBRID else 'X25519'} envelopes"
+    )
     times, per_s = half
     text = f"{setting}; bundles of {BUNDLE}, {bundled[1]:.0f} us of the node's cores each"
     singly = f"singly {single[0]:.0f}/s, same run"

@@ -36,7 +36,6 @@ from specie.app.http.client import ServiceClient
 from specie.app.keyfolders import People
 from specie.app.tls import TlsFiles, client_context
 from specie.app.workplace import Behind
-from specie.issuance.client.calling import Caller
 from specie.issuance.wallet.founding import Terms
 from specie.kernel.clock import SystemClock, SystemRandomness
 
@@ -298,7 +297,7 @@ class Deployment:
     services: Services
     clients: list[ServiceClient] = field(default_factory=list)
 
-    def caller(self, role: str, acting_as: str | None = None, **options: Any) -> Caller:
+    def caller(self, role: str, acting_as: str | None = None, **options: Any) -> Behind | ServiceClient:
         """What the clients of the room want: the service itself, or its paths behind the one door."""
         made = self.client(role, acting_as, **options)
         return Behind(made, role) if self.is_together else made

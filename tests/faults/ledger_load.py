@@ -39,6 +39,23 @@ BLOCKS_AT_ONCE = 100
 WAIT_S = 5.0
 
 
+class Moves:
+    """Something moved: whoever waits to ask again asks now."""
+
+    def __init__(self) -> None:
+        self._moved = asyncio.Event()
+
+    def tell(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def breathe(self, limit_s: float = 0.05) -> None:
+        """Until somebody hears an answer, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._moved.wait()
+
+
 @dataclass(slots=True)
 class Answered:
     """What a client was told."""
@@ -84,6 +101,7 @@ class Follower:
 
     def _collect(self, header: bytes, record: BlockRecord) -> None:
         first, chain_id = len(self.classes), self.genesis.chain_id
+        items: list[tuple[bytes, bytes, int, bytes]]
         items = [(ctx_transfer(chain_id), each.data, OutputKind.TRANSFER, b"") for each in record.outputs]
         for data in record.frames:
             frame = Frame.decode(data)
@@ -114,7 +132,7 @@ class Follower:
         return self.replay.is_spent(found.key_image)
 
 
-async def issue_to(deployment: Deployment, payee: Purse, key: str) -> str:
+async def issue_to(deployment: Deployment, payee: Purse, key: str, moves: Moves | None = None) -> str:
     """16 units of 100.00 to a wallet's address; the id of the issue, once it is released. Never gives up."""
     pay = payee.pay
     address = Address(Network.DEV, pay[:32], pay[32:64], pay[64:])
@@ -126,16 +144,17 @@ async def issue_to(deployment: Deployment, payee: Purse, key: str) -> str:
         "denominations": [{"value": "100.00", "count": COINS_AN_ISSUE}],
     }
     caller = deployment.caller(IS, timeout_s=10)
-    headers = (("idempotency-key", key),)
+    headers, moves = (("idempotency-key", key),), moves or Moves()
     while True:
         with suppress(Unavailable):
             data = json.dumps(body).encode()
             shown = json.loads((await caller.call("POST", "/v1/issues", data, "application/json", headers)).body)
             while shown["state"] != "released":
-                await asyncio.sleep(0.05)
+                await moves.breathe()
                 shown = json.loads((await caller.call("GET", f"/v1/issues/{shown['id']}")).body)
+            moves.tell()
             return str(shown["id"])
-        await asyncio.sleep(0.05)
+        await moves.breathe()
 
 
 @dataclass
@@ -147,6 +166,7 @@ class Transfers:
     """By the bytes."""
     refused: dict[bytes, str] = field(default_factory=dict)
     repeats: int = 0
+    moves: Moves = field(default_factory=Moves)
 
     async def hand_in(self, data: bytes) -> None:
         """One client with one envelope."""
@@ -156,7 +176,7 @@ class Transfers:
                 answer = await ledger.submit_envelope(data, WAIT_S)
             except Unavailable:
                 self.repeats += 1
-                await asyncio.sleep(0.03)
+                await self.moves.breathe()
                 continue
             except Refused as refusal:
                 self.refused[data] = refusal.code
@@ -173,6 +193,7 @@ class Transfers:
         assert answer.leaf is not None
         told = Answered(answer.height, answer.leaf, answer.position)
         self.final[data] = told
+        self.moves.tell()
         with suppress(Unavailable):
             receipt = await self.follower.ledger.receipt(bytes.fromhex(answer.leaf))
             told.header = verify_receipt(Trusted.of(self.follower.genesis), receipt).header.data

@@ -36,7 +36,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         alice = follower.people[0]
         await asyncio.gather(*(issue_to(found, alice, f"issue {number}") for number in range(ISSUES)))
         await found.close()
-        assert found.services.stop(CM, QC, IS) == [0, 0, 0]
+        assert await asyncio.to_thread(found.services.stop, CM, QC, IS) == [0, 0, 0]
         return found
 
     made = run(work())
@@ -75,8 +75,8 @@ async def wait_for_some(transfers: Transfers, clients: list[asyncio.Task[None]],
     until = time.monotonic() + 20
     while len(transfers.final) < wanted and not all(client.done() for client in clients):
         assert time.monotonic() < until
-        await asyncio.sleep(0.005)
-    await asyncio.sleep(chance.uniform(0, 0.3))
+        await transfers.moves.breathe(0.2)
+    await asyncio.wait(clients, timeout=chance.uniform(0, 0.3))
 
 
 def check_money(follower: Follower, transfers: Transfers) -> None:
@@ -110,7 +110,7 @@ def test_a_node_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
             services.start(VN, CM, QC, IS)
             alice = Follower(found).people[0]
             await asyncio.gather(*(issue_to(found, alice, f"issue {number}") for number in range(ISSUES)))
-            services.stop(CM, QC, IS)
+            await asyncio.to_thread(services.stop, CM, QC, IS)
             follower, transfers = await kill_rounds(found, ROUNDS_LONG)
             check_money(follower, transfers)
             await found.close()
@@ -172,7 +172,7 @@ def test_an_old_backup_does_not_start(deployment: Deployment) -> None:
     services.stop(VN)
     backup_sqlite(config.system(VN).database, kept)
     put(old, store)
-    with pytest.raises(NotReady, match=r"does not hold block|Restored"):
+    with pytest.raises(NotReady, match=r"does not hold block|StoreRestored"):
         services.start(VN)
     assert services.by_role[VN].end(9) != 0
     put(kept, store)

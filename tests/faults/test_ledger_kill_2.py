@@ -18,11 +18,12 @@ from specie.app.chain.place import LedgerWorkplace
 from specie.app.workplace import Workplace
 from specie.issuance.client import QuotaControlClient
 from specie.kernel.errors import Unavailable
+from specie.ledger.institution import Institution
 from specie.ledger.messages.outputs import ctx_refund, mask_refund
 from specie.ledger.messages.state import Domain, MintState, MintStatus, WithdrawalState, WithdrawalStatus
 from specie.ledger.messages.withdrawals import account_token, withdraw_reference
 from specie.ledger.store.institution import RedemptionState
-from tests.faults.ledger_load import ISSUED, Follower, Transfers, issue_to
+from tests.faults.ledger_load import ISSUED, Follower, Moves, Transfers, issue_to
 from tests.faults.load import scalar, settled
 from tests.services import CM, IS, QC, VN, Deployment, make_deployment, run
 
@@ -49,6 +50,7 @@ class Issues:
         self.deployment, self.follower = deployment, follower
         self.released: dict[str, str] = {}
         self.asked = 0
+        self.moves = Moves()
         self.stopped = False
 
     async def client(self) -> None:
@@ -56,7 +58,7 @@ class Issues:
         while not self.stopped:
             self.asked += 1
             key = f"issue {self.asked}"
-            self.released[key] = await issue_to(self.deployment, alice, key)
+            self.released[key] = await issue_to(self.deployment, alice, key, self.moves)
 
 
 # SPEC ISSUANCE-13.2.8, ISSUANCE-13.2.4, ISSUANCE-21.5, LEDGER-9.1.7
@@ -68,8 +70,8 @@ async def kill_while_minting(deployment: Deployment, rounds: int) -> int:
     for number in range(rounds):
         wanted = len(issues.released) + chance.choice((0, 1, 3))
         while len(issues.released) < wanted:
-            await progress(clients)
-        await asyncio.sleep(chance.uniform(0, 0.4))
+            await progress(issues, clients)
+        await asyncio.wait(clients, timeout=chance.uniform(0, 0.4))
         await asyncio.to_thread(deployment.services.restart, KILLED[number % len(KILLED)])
     issues.stopped = True
     await asyncio.gather(*clients)
@@ -79,12 +81,12 @@ async def kill_while_minting(deployment: Deployment, rounds: int) -> int:
     return len(issues.released)
 
 
-async def progress(tasks: list[asyncio.Task[None]]) -> None:
-    """A moment; raises what a client met."""
-    for task in tasks:
-        if task.done():
-            task.result()
-    await asyncio.sleep(0.02)
+async def progress(issues: Issues, clients: list[asyncio.Task[None]]) -> None:
+    """Until something moves; raises what a client met."""
+    for client in clients:
+        if client.done():
+            client.result()
+    await issues.moves.breathe()
 
 
 async def check_minted(deployment: Deployment, follower: Follower, issues: Issues) -> None:
@@ -123,7 +125,7 @@ async def kill_while_redeeming(deployment: Deployment, rounds: int, burns: int) 
             await bank.claim(token, "cash desk")
         for number in range(rounds):
             run_once = asyncio.create_task(settle_on(bank))
-            await asyncio.sleep(chance.uniform(0, 0.6))
+            await asyncio.wait([run_once], timeout=chance.uniform(0, 0.6))
             await asyncio.to_thread(deployment.services.restart, KILLED[number % len(KILLED)])
             run_once.cancel()
             with suppress(asyncio.CancelledError):
@@ -149,11 +151,11 @@ async def kill_while_redeeming(deployment: Deployment, rounds: int, burns: int) 
     await wallets.close()
 
 
-async def settle_on(bank: object) -> None:
+async def settle_on(bank: Institution) -> None:
     """The institution at work until it is cut off."""
     while True:
-        await bank.settle_all()  # type: ignore[attr-defined]
-        await asyncio.sleep(0.02)
+        await bank.settle_all()
+        await Moves().breathe(0.02)
 
 
 async def burn(

@@ -24,7 +24,7 @@ from oracle.ledger.transaction import TRANSFER, WITHDRAW
 from specie.crypto.transactions import verify_range_proofs
 from specie.kernel.clock import ManualClock, SeededRandomness
 from specie.kms.api import KeyUri
-from specie.ledger.errors import Unknown
+from specie.ledger.errors import PayeeHostile
 from specie.ledger.messages.outputs import OutputKind
 from specie.ledger.wallet.seeds import Vault
 from specie.ledger.wallet.wallet import Surroundings, Wallet, create
@@ -262,7 +262,7 @@ def test_b_13_an_ephemeral_key_that_is_not_r_times_the_spend_key() -> None:
         assert seen == {0: "hostile"}
         assert (await wallet.balance()).total == 0
         assert [each.acknowledged for each in await wallet.history()] == [False]
-        with pytest.raises(Unknown):
+        with pytest.raises(PayeeHostile):
             await wallet.prover.prove_receive(128, b"did it arrive")
 
     asyncio.run(work())

@@ -274,8 +274,14 @@ def test_b_27_keys_of_another_topic_source_or_role() -> None:
 # SPEC LEDGER-15.28, LEDGER-9.7.5
 def test_b_27_two_anchors_of_one_log_in_a_block() -> None:
     here = anchored()
-    said, _ = here.in_block(_anchor(3, 30, b"\3" * 32), _anchor(4, 40, b"\4" * 32))
-    assert said[1] in (("anchor_sequence", "A-5"), SEQUENCE)
+    # inside a block frames of one type ascend by op_id: both orders occur among a few roots
+    first = _anchor(3, 30, b"\3" * 32)
+    said = set()
+    for number in range(4, 20):
+        verdicts, _ = here.in_block(first, _anchor(4, 40, bytes([number]) * 32))
+        assert verdicts[0] == ("ok", None)
+        said.add(verdicts[1])
+    assert said == {("anchor_sequence", "A-5"), SEQUENCE}
     both = _anchor(3, 30, b"\3" * 32), _anchor(3, 31, b"\5" * 32)
     assert sorted(here.in_block(*both)[0]) == sorted([("ok", None), SEQUENCE])
     here.machine.forget()

@@ -187,7 +187,7 @@ def operation_of(chain_id: bytes, cid: bytes) -> bytes:
 # -- the table ------------------------------------------------------------------------------------------------
 
 
-BAD, BAD2, BAD3, BAD4, BAD5, BAD7 = (f"test_bad_inputs{part}.py" for part in ("", "_2", "_3", "_4", "_5", "_7"))
+BAD, BAD4, BAD5, BAD7 = (f"test_bad_inputs{part}.py" for part in ("", "_4", "_5", "_7"))
 ORDER, CODES, CODES2 = "test_rule_order.py::test_each_fault_alone", "test_codes.py", "test_codes_2.py"
 MINTS = f"{BAD4}::test_b_15_mints_with_a_fault"
 CODES_TRIED: dict[str, str] = {

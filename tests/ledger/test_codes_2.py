@@ -18,6 +18,7 @@ from specie.ledger import errors
 from specie.ledger.engine.rows import is_remembered
 from specie.ledger.messages.frames import Frame, OpType
 from specie.ledger.messages.parameters import Parameter
+from specie.ledger.protocol.order import submission_id
 
 # -- what is remembered ---------------------------------------------------------------------------------------
 
@@ -162,3 +163,43 @@ def test_checks_of_the_contract(label: str, code: str, make: Callable[[Channel],
         return
     kind, body = make(lively())
     here.refuses(operation(here, kind, body), code, label)
+
+
+# -- bytes that nobody meant ----------------------------------------------------------------------------------
+
+
+def _frames() -> dict[str, bytes]:
+    """One good frame of most types, with the name of who signs it last."""
+    here, known = court(), lively()
+    made = makers.anchor(here.chain_id, 1, 10)
+    change = makers.change(here.chain_id, 1, here.height + 5, {Parameter.ESCROW_FEE: 3})
+    return {
+        "is:unit": here.house.mint(here.owner, 88_000),
+        "qc:log": made.data,
+        "governance-1": change.data,
+        "bank": makers.paid(here.chain_id, bytes(32), bytes(32)).data,
+        "cancel": Frame.of(OpType.MINT_CANCEL, here.chain_id, 900, makers.cancel(here.chain_id, 88_001).body).data,
+        "settle": operation(here, OpType.SETTLE, known.settle(known.claim(0, 3, 90)).encode()),
+        "fraud": operation(here, OpType.FRAUD, known.fraud_goods(0, 2, 50).encode()),
+    }
+
+
+# SPEC LEDGER-9.5.4, LEDGER-18.1
+@pytest.mark.parametrize("name", ["is:unit", "qc:log", "governance-1", "bank", "cancel", "settle", "fraud"])
+def test_no_bytes_bring_a_check_down(name: str) -> None:
+    """A changed byte here and there, signed again where one key signs: a verdict, never a fault of the node."""
+    here, data = court(), _frames()[name]
+    step = 1 + len(data) // 150
+    items = set()
+    for at in range(0, len(data), step):
+        for value in (data[at] ^ 1 << at % 8, 0, 255):
+            changed = data[:at] + bytes([value]) + data[at + 1 :]
+            if ":" in name or name == "bank":
+                changed = changed[:-64] + makers.sign_op(name, changed[:-64])
+            items.add(changed)
+    for length in range(0, len(data) - 52, 7 * step):
+        items.add(data[:48] + length.to_bytes(4, "little") + data[52 : 52 + length])
+    said = here.judge(*items)
+    assert not {"internal", "rejected"} & {code for code, _ in said}
+    assert all(code in ("verified", "too_large") or rule for code, rule in said), said
+    here.machine.pool.drop([submission_id(each) for each in items])

@@ -163,7 +163,7 @@ class StoryNode:
         self.engine = await LedgerEngine.open(
             self.genesis.encode(),
             self.disk,  # type: ignore[arg-type]
-            Signer(self),  # type: ignore[arg-type]
+            Signer(self),
             VALIDATOR,
             self.keys,
             self.clock,

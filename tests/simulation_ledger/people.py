@@ -268,14 +268,14 @@ class People:
     def _operate(self, channel: Channel, *, sound: bool) -> None:
         """Both agree, or the vendor settles, or somebody wants the end too early."""
         model, cid = self.model, channel.cid
-        kind, operation = self.rng.choice(
+        kind, body = self.rng.choice(
             [
-                (OpType.COOP, channel.cooperate(7_000)),
-                (OpType.SETTLE, channel.settle(channel.claim(0, 3, 900))),
-                (OpType.FINALIZE, channel.finalize()),
+                (OpType.COOP, channel.cooperate(7_000).encode()),
+                (OpType.SETTLE, channel.settle(channel.claim(0, 3, 900)).encode()),
+                (OpType.FINALIZE, channel.finalize().encode()),
             ]
         )
-        data = frame_of(kind, self.house.chain_id, self.house.height + 50, operation.encode())
+        data = frame_of(kind, self.house.chain_id, self.house.height + 50, body)
 
         def effect(height: int) -> None:
             entry = self.house.machine.chain.entry(Domain.ESCROW, cid)

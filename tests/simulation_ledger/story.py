@@ -6,6 +6,7 @@ import asyncio
 import random
 import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from specie.kernel.errors import Refused, Unavailable
 from specie.ledger.engine.replay import Replay
@@ -264,6 +265,7 @@ class Story:
         """Wallets look for their outputs, kind by kind."""
         chain_id, header = self.node.genesis.chain_id, Header.decode(self.headers[height])
         first = Header.decode(self.headers[height - 1]).out_size
+        items: list[tuple[bytes, bytes, int, bytes]]
         items = [(ctx_transfer(chain_id), each.data, OutputKind.TRANSFER, b"") for each in record.outputs]
         for data in record.frames:
             frame = Frame.decode(data)
@@ -294,7 +296,18 @@ def _outputs_of(frame: bytes) -> list[bytes]:
     return [output.data for output in Mint.decode(Frame.decode(frame).body).outputs]
 
 
-async def _tell(seed: int) -> Outcome:
+def write_chain(story: Story, folder: Path) -> None:
+    """The chain as the stand-alone verifier reads it."""
+    (folder / "genesis.cbor").write_bytes(story.node.genesis.encode())
+    rows = story.node.inner.read_now(lambda tx: reading.blocks_with_records(tx, 0, 1000))
+    for row, record, proofs in rows:
+        (folder / f"{row.height}.header").write_bytes(row.header + row.finality)
+        (folder / f"{row.height}.record").write_bytes(record)
+        if proofs is not None:
+            (folder / f"{row.height}.proofs").write_bytes(proofs)
+
+
+async def _tell(seed: int, folder: Path | None) -> Outcome:
     rng = random.Random(seed)
     names = [*NAMES[: rng.choice((3, 4, 5))], TREASURY]
     model = Model({name: purse(name) for name in names}, TREASURY)
@@ -309,6 +322,8 @@ async def _tell(seed: int) -> Outcome:
             for _ in range(rng.randrange(*STEPS)):
                 await story.step(people)
             await _end(story)
+            if folder is not None:
+                write_chain(story, folder)
         except Exception as error:
             lines = "".join(traceback.format_exception(error)[-4:]).rstrip()
             story.fault(f"{type(error).__name__}: {error}\n{lines}")
@@ -334,6 +349,6 @@ async def _end(story: Story) -> None:
         await story.check_again(ident, height, leaf)
 
 
-def tell(seed: int) -> Outcome:
-    """Play the story of a seed."""
-    return asyncio.run(_tell(seed))
+def tell(seed: int, folder: Path | None = None) -> Outcome:
+    """Play the story of a seed; its chain is written into a folder, if one is given."""
+    return asyncio.run(_tell(seed, folder))

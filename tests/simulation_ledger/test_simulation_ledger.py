@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +16,14 @@ import pytest
 from specie.ledger.engine import execute
 from specie.ledger.engine.replay import Replay
 from specie.ledger.errors import WithdrawState
-from specie.ledger.messages.state import Domain
+from specie.ledger.messages.state import Domain, WithdrawalState
 from specie.ledger.protocol import withdrawals
 from tests.simulation_ledger.story import tell
 
 SEEDS = 32
 SEEDS_LONG = int(os.environ.get("SPECIE_SIM_SEEDS", "300"))
 CHUNK = 8
+VERIFIER = Path(__file__).resolve().parents[2] / "tools" / "ledger_verify.py"
 
 
 def tell_all(first: int, last: int) -> None:
@@ -61,6 +65,21 @@ def test_the_stories_are_rich() -> None:
     assert not poor, total
 
 
+# SPEC LEDGER-13.2, LEDGER-8.4.1
+@pytest.mark.parametrize("seed", [3, 5])
+def test_the_stand_alone_verifier_agrees(seed: int, tmp_path: Path) -> None:
+    """Blocks of a story, judged by code that shares nothing with the node; and one spoiled byte."""
+    assert tell(seed, tmp_path).faults == []
+    line = [sys.executable, str(VERIFIER), "blocks", str(tmp_path)]
+    heard = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert heard.returncode == 0, heard.stdout + heard.stderr
+    place = tmp_path / f"{len(list(tmp_path.glob('*.record'))) - 2}.record"
+    data = bytearray(place.read_bytes())
+    data[-1] ^= 1
+    place.write_bytes(data)
+    assert subprocess.run(line, capture_output=True, check=False).returncode == 9
+
+
 # -- planted faults: stories that never fail would prove nothing
 
 
@@ -97,7 +116,7 @@ def test_a_node_that_forgets_refunds_is_found(monkeypatch: pytest.MonkeyPatch) -
         try:
             return real(state, reference)
         except WithdrawState:
-            return withdrawals.WithdrawalState.decode(state.get(Domain.WITHDRAWAL, reference))
+            return WithdrawalState.decode(state.get(Domain.WITHDRAWAL, reference))
 
     monkeypatch.setattr(withdrawals, "_pending", pending)
     assert any(tell(seed).faults for seed in range(24))

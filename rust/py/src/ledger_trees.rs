@@ -65,10 +65,12 @@ impl OutputTable {
     fn append(&self, py: Python<'_>, entries: Vec<EntryRow>) -> PyResult<()> {
         let made = self::entries(&entries)?;
         let write = || {
+            let decoded = table::OutputTable::decode(&made)?;
             self.0
                 .write()
                 .unwrap_or_else(PoisonError::into_inner)
-                .append(&made)
+                .push(decoded);
+            Ok(())
         };
         Ok(py.detach(write).map_err(Refused)?)
     }

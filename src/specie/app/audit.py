@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import typer
 
 from specie.app.cli.exits import Exit
 from specie.app.cli.terminal import Terminal
+from specie.app.config.model import AUDITOR
 from specie.app.workplace import Workplace
+from specie.kernel.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
     from specie.issuance.cli.office import Office
@@ -67,13 +70,31 @@ async def ask_services(place: Workplace) -> Mapping[str, Any]:
         issued, redeemed, _ = statement.body.totals.get(code, (0, 0, {}))
         terms[code] = {"issued": office.plain(issued, code), "redeemed": office.plain(redeemed, code)}
     differences += await lasting_differences(office, list(policy.currencies), statement.claims.iss)
+    findings = await open_findings(place)
     return {
-        "balanced": not differences,
+        "balanced": not differences and not findings,
         "terms": terms,
-        "differences": differences,
+        "differences": [*differences, *(findings or [])],
+        "auditor": None if findings is None else {"findings_open": len(findings)},
         "logs": {report.system: report.to_json() for report in reports},
         "basis": "statements",
     }
+
+
+# SPEC ISSUANCE-15.6.1
+async def open_findings(place: Workplace) -> list[dict[str, Any]] | None:
+    """What the independent auditor found and nothing has made good, as differences; None where it does not answer."""
+    try:
+        # behind the one door the auditor stands under its own paths, without a role before them
+        reply = await (place.door or place.own_client(AUDITOR)).get("/v1/auditor/findings")
+        rows = json.loads(reply.body)
+    except (Refused, Unavailable, ValueError):
+        return None
+    return [
+        {"id": row["code"], "system": row["system"], "detail": f"{row['subject']}: {row['detail']}", "figures": {}}
+        for row in rows
+        if row["resolved_at"] is None
+    ]
 
 
 # SPEC ISSUANCE-5.4.7

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from specie.app.chain.founding import found_chain, make_chain_keys
+from specie.app.chain.founding import check_can_found, found_chain, make_chain_keys
 from specie.app.config.errors import ValueInvalid
 from specie.app.config.model import AUDITOR, SERVED, SYSTEMS, Config
 from specie.app.keyfolders import People, add_key, allowed_of, ensure_passphrase, system_store, write_private
@@ -82,6 +82,8 @@ async def found(
     """Make everything of a deployment that is not there. Raises ValueInvalid where it was founded before."""
     if is_founded(config):
         raise ValueInvalid(f"{config.data_dir} holds a deployment already", key="data_dir")
+    if config.has_ledger:
+        check_can_found(config)
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     people = People(config, clock, randomness)
     holdings = make_keys(config, people, randomness, note)

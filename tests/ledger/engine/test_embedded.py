@@ -15,7 +15,7 @@ from specie.kernel.db import open_database
 from specie.kernel.db.migrate import run_migrations
 from specie.ledger.api import SUBMITTER, Consensus, Ledger
 from specie.ledger.engine.embedded import EmbeddedSettings
-from specie.ledger.engine.mark import Mark, Restored
+from specie.ledger.engine.mark import Mark, StoreRestored
 from specie.ledger.errors import (
     BurnRule,
     EnvelopeMalformed,
@@ -279,10 +279,10 @@ def test_a_restored_database_is_refused(tmp_path: Path) -> None:
         mark = Mark(running.folder)
         assert mark.read() == (tip.height, tip.app_hash)
         mark.write(tip.height + 1, bytes(32))
-        with pytest.raises(Restored):
+        with pytest.raises(StoreRestored):
             await running.start(marked=True)
         mark.write(tip.height, bytes(32))
-        with pytest.raises(Restored):
+        with pytest.raises(StoreRestored):
             await running.start(marked=True)
         # behind the database: the crash came between the commit and the mark
         header, _ = (await running.engine.headers(tip.height - 1, 1))[0]
@@ -291,10 +291,10 @@ def test_a_restored_database_is_refused(tmp_path: Path) -> None:
         await running.engine.close()
         assert mark.read() == (tip.height, tip.app_hash)
         (running.folder / "ledger.mark").write_bytes(b"short")
-        with pytest.raises(Restored):
+        with pytest.raises(StoreRestored):
             await running.start(marked=True)
         (running.folder / "ledger.mark").unlink()
-        with pytest.raises(Restored):
+        with pytest.raises(StoreRestored):
             await running.start(marked=True)
 
     run(scene, tmp_path)
@@ -320,7 +320,7 @@ def test_a_backup_of_the_file_is_refused(tmp_path: Path) -> None:
         await running.database.close()
         shutil.copy(running.folder / "backup.db", path)
         running.database = open_database(url, ManualClock(), inline=True)
-        with pytest.raises(Restored):
+        with pytest.raises(StoreRestored):
             await running.start(marked=True)
 
     run(scene, tmp_path)

@@ -22,6 +22,8 @@ from specie.ledger.messages.header import Header, block_signature_input
 from specie.ledger.messages.parameters import Parameter
 from specie.ledger.messages.receipts import Finality
 from specie.ledger.messages.record import BlockRecord, BlockTotals, record_hash
+from specie.ledger.messages.state import Domain, WithdrawalState
+from specie.ledger.protocol import order, withdrawals
 from specie.ledger.store import reading
 from tests.ledger import makers
 from tests.ledger.engine.house import House, code_of, purse
@@ -311,14 +313,14 @@ def test_an_output_made_larger_is_found(monkeypatch: pytest.MonkeyPatch) -> None
     """The node puts another commitment in place of one that was proved."""
     house, (alice,) = rich("alice")
     monkeypatch.setattr(closing, "_check_equation", lambda *_: None)
-    real = closing.order.sorted_outputs
+    real = order.sorted_outputs
 
     def larger(outputs: list[bytes]) -> list[bytes]:
         first, *others = real(outputs)
         more = ring.sum_points(first[32:64] + ring.commit(10**6, bytes(32)))
         return [first[:32] + more + first[64:], *others]
 
-    monkeypatch.setattr(closing.order, "sorted_outputs", larger)
+    monkeypatch.setattr(order, "sorted_outputs", larger)
     house.block(house.spend(alice, alice.coins, [(alice.pay, 5)]).envelope)
     monkeypatch.undo()
     rows = rows_of(house)
@@ -351,8 +353,6 @@ def test_a_double_spend_that_the_node_let_through_is_found(monkeypatch: pytest.M
 
 def test_a_refund_after_the_payout_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The node gives back what the bank paid out already."""
-    from specie.ledger.protocol import withdrawals
-
     house, (alice,) = rich("alice")
     away, ref, token = withdraw(house, alice, 300)
     assert house.codes(away, makers.anchor(house.chain_id, 1, 4).data) == ["ok"] * 2
@@ -364,7 +364,7 @@ def test_a_refund_after_the_payout_is_found(monkeypatch: pytest.MonkeyPatch) -> 
         try:
             return real(state, reference)
         except Refused:
-            return withdrawals.WithdrawalState.decode(state.get(withdrawals.Domain.WITHDRAWAL, reference))
+            return WithdrawalState.decode(state.get(Domain.WITHDRAWAL, reference))
 
     monkeypatch.setattr(withdrawals, "_pending", pending)
     monkeypatch.setattr(closing, "find_fault", lambda *_: None)

@@ -1,4 +1,4 @@
-"""Issuance and the ledger as one: what quota control allows is minted on a real chain, and burned and redeemed again."""
+"""Issuance and the ledger as one: what quota control allows is minted on a real chain, burned, and redeemed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from zlib import crc32
 
@@ -85,6 +86,11 @@ class Realm:
         create_schema(database, MIGRATIONS)
         return database
 
+    def sleep(self, seconds: int) -> None:
+        """So much time passes, for the node's steady clock too."""
+        self.clock.advance(seconds=seconds)
+        self.town.provider._monotonic = lambda: monotonic() + seconds
+
     # -- the ledger as issuance sees it
 
     def registry(self, ledger: Ledger | None = None, *, signs: bool = False) -> LedgerRegistry:
@@ -127,7 +133,7 @@ class Realm:
     async def stock(self) -> int:
         """What quota control counts as out."""
         quotas = await self.house.quota_control.quotas()
-        return max(each.used for each in quotas.buckets if each.kind == "stock")
+        return max((each.used for each in quotas.buckets if each.kind == "stock"), default=0)
 
     # -- the institution
 
@@ -176,9 +182,9 @@ class Reached:
 def in_realm(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """A test that happens in a realm of its own."""
 
-    def run(ring: Ring) -> None:
+    def run(realm_ring: Ring) -> None:
         async def work() -> None:
-            async with Realm(ring, test.__qualname__) as realm:
+            async with Realm(realm_ring, test.__qualname__) as realm:
                 await test(realm)
 
         asyncio.run(work())

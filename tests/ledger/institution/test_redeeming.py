@@ -29,6 +29,7 @@ from specie.ledger.store.institution import RedemptionRow, RedemptionState
 from specie.ledger.wallet.wallet import Wallet
 
 WITHDRAWN = 400
+SCOPE = "direction:redeem"
 
 
 class Crash(BaseException):
@@ -205,7 +206,7 @@ async def test_quota_control_refuses_now_and_accepts_later(realm: Realm) -> None
     await realm.issue(alice)
     token, reference = await burn(alice)
     stock, rules, house = await realm.stock(), realm.house.quota_control.rules, realm.house
-    word = await pause(house.hand("mina"), "redeem", "drill")
+    word = await pause(house.hand("mina"), SCOPE, "drill")
     await rules.apply_pause([word])
     bank = realm.institution()
     await bank.claim(token, "alice")
@@ -215,7 +216,7 @@ async def test_quota_control_refuses_now_and_accepts_later(realm: Realm) -> None
     assert await bank.settle_all() == 1
     assert await realm.stock() == stock
     lifted = sha256(word).digest()
-    await rules.apply_pause([await resume(house.hand(each), "redeem", "over", [lifted]) for each in ("mina", "omar")])
+    await rules.apply_pause([await resume(house.hand(each), SCOPE, "over", [lifted]) for each in ("mina", "omar")])
     done = await bank.settle(reference)
     assert (done.state, done.detail) == (RedemptionState.DONE, "")
     # the very bytes that the operation 18 names
@@ -322,7 +323,7 @@ async def test_a_withdrawal_that_timed_out(realm: Realm) -> None:
         await stopped.settle(reference)
     assert (await bank.show(reference)).state == RedemptionState.ASKED
     await bank.claim(late, "alice")
-    realm.clock.advance(seconds=604_800)
+    realm.sleep(604_801)
     stock = await realm.stock()
     for each in (reference, lost):
         frame = makers.refund(realm.genesis.chain_id, each, cause=2)

@@ -125,6 +125,7 @@ class Village:
         self.made += len(built)
         record = BlockRecord.decode(result.record)
         self.hidden += range(first, first + len(record.outputs))
+        items: list[tuple[bytes, bytes, int, bytes]]
         items = [(ctx_transfer(house.chain_id), each.data, OutputKind.TRANSFER, b"") for each in record.outputs]
         for purse in self.purses.values():
             for place, found in enumerate(purse.keys.open(items)):

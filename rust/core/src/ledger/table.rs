@@ -2,7 +2,7 @@
 //!
 //! The leaf data is class u8 || height u64 || output(267).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
@@ -151,6 +151,34 @@ struct Row {
     height: u64,
 }
 
+/// Outputs that were decoded and wait for their place in a table.
+pub struct Decoded {
+    rows: Vec<Row>,
+    leaves: Vec<Hash>,
+    keys: Vec<[u8; 32]>,
+}
+
+/// Where the members of a ring are looked up by their index.
+pub trait Members: Sync {
+    /// The output at an index, if it is there.
+    fn member(&self, index: u64) -> Option<&Member>;
+}
+
+/// Copies of some outputs of a table.
+pub struct Picked(HashMap<u64, Member>);
+
+impl Members for Picked {
+    fn member(&self, index: u64) -> Option<&Member> {
+        self.0.get(&index)
+    }
+}
+
+impl Members for OutputTable {
+    fn member(&self, index: u64) -> Option<&Member> {
+        OutputTable::member(self, index)
+    }
+}
+
 /// All outputs of the ledger, ready to be ring members.
 #[derive(Default)]
 pub struct OutputTable {
@@ -167,6 +195,12 @@ impl OutputTable {
 
     /// Append outputs in ledger order; all of them or, with a refusal, none. Refuses: BadPoint.
     pub fn append(&mut self, entries: &[Entry<'_>]) -> Result<(), Refusal> {
+        self.push(Self::decode(entries)?);
+        Ok(())
+    }
+
+    /// The costly half of `append`, which needs no table: whoever shares one does this before locking it.
+    pub fn decode(entries: &[Entry<'_>]) -> Result<Decoded, Refusal> {
         let row = |entry: &Entry<'_>| {
             let member = Member::decode(&field(entry.output, 0), &field(entry.output, 1));
             let row = Row {
@@ -181,13 +215,30 @@ impl OutputTable {
             _ => entries.par_iter().map(row).collect(),
         };
         let (rows, leaves): (Vec<Row>, Vec<Hash>) = made?.into_iter().unzip();
-        for entry in entries {
-            self.used.insert(field(entry.output, 0));
-            self.used.insert(field(entry.output, 2));
-        }
-        self.rows.extend(rows);
-        self.log.append(&leaves);
-        Ok(())
+        let keys = entries
+            .iter()
+            .flat_map(|entry| [field(entry.output, 0), field(entry.output, 2)]);
+        Ok(Decoded {
+            rows,
+            leaves,
+            keys: keys.collect(),
+        })
+    }
+
+    /// The cheap half of `append`.
+    pub fn push(&mut self, decoded: Decoded) {
+        self.used.extend(decoded.keys);
+        self.rows.extend(decoded.rows);
+        self.log.append(&decoded.leaves);
+    }
+
+    /// Copies of the outputs at these indices, so that rings are judged without the table; unknown ones are left out.
+    pub fn pick(&self, indices: impl Iterator<Item = u64>) -> Picked {
+        Picked(
+            indices
+                .filter_map(|index| Some((index, self.member(index)?.clone())))
+                .collect(),
+        )
     }
 
     /// The number of outputs.

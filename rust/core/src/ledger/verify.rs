@@ -10,7 +10,7 @@ use super::clsag::{answer_each, prepare, verify_batch_vartime, Fault, Member, Pr
 use super::hash::{framed, h32, value_base};
 use super::opened::{decode, Opened, Points, Rule};
 use super::range::{self, Claim};
-use super::table::{field, OutputTable};
+use super::table::{field, Members};
 use crate::hash::Hash;
 
 /// Transactions whose rings are checked by one multiscalar multiplication.
@@ -78,8 +78,8 @@ struct Ready<'a> {
 ///
 /// `random`: 32 bytes of the operating system, fresh for each call. Public data, variable time.
 // SPEC LEDGER-5.5.3
-pub fn verify_many_vartime(
-    table: &OutputTable,
+pub fn verify_many_vartime<T: Members>(
+    table: &T,
     chain_id: &Hash,
     jobs: Vec<Job<'_>>,
     random: &[u8; 32],
@@ -127,8 +127,8 @@ fn rings_hold(run: &[Ready<'_>], random: &[u8; 32]) -> bool {
 }
 
 /// Balance and glue of one transaction. Refuses: Balance, Glue, Rings.
-fn make_ready<'a>(
-    table: &'a OutputTable,
+fn make_ready<'a, T: Members>(
+    table: &'a T,
     chain_id: &Hash,
     job: Job<'a>,
     place: usize,
@@ -178,7 +178,7 @@ fn make_ready<'a>(
     fault.map_or(Ok(Ready { place, inputs, claim }), Err)
 }
 
-fn members<'a>(table: &'a OutputTable, indices: &[u64]) -> Option<Vec<&'a Member>> {
+fn members<'a, T: Members>(table: &'a T, indices: &[u64]) -> Option<Vec<&'a Member>> {
     indices.iter().map(|index| table.member(*index)).collect()
 }
 

@@ -16,6 +16,7 @@ from specie.kernel.errors import Refused, Unavailable
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+    from specie.app.chain.composing import Chain
     from specie.issuance.api import Log
     from specie.kernel.clock import Clock
 
@@ -29,10 +30,12 @@ async def open_auditor(
     log_of: Callable[[str], Log],
     registry: CollectorRegistry,
     clock: Clock,
+    chain: Chain | None = None,
 ) -> AuditorPart | None:
     """The auditor of a process with these roles: alone, or beside all systems; None where it runs elsewhere.
 
-    log_of: role to a system's log, which is all that the auditor gets of it.
+    log_of: role to a system's log, which is all that the auditor gets of it. chain: the ledger as this process has it,
+    of which the auditor gets the pinned genesis document and `api.Ledger`.
     """
     embedded = len(roles) > 1 and config.auditor.embedded
     if not embedded and AUDITOR not in roles:
@@ -40,6 +43,8 @@ async def open_auditor(
     part = AuditorPart(config, registry, clock, embedded=embedded)
     await part.open()
     part.follow({role: Source(role, config.system(role).id, log_of(role)) for role in SYSTEMS})
+    if chain is not None:
+        part.follow_chain(chain.genesis, chain.ledger)
     return part
 
 

@@ -65,6 +65,15 @@ class LinkRow:
     """The size of the other log by which the object must stand in it; 0 until that was asked."""
 
 
+@dataclass(frozen=True, slots=True)
+class UseItem:
+    """A counted control bit, as far as it is matched with a registry."""
+
+    seq: int
+    unit_root: bytes
+    amount: int
+
+
 def add_credential(tx: Transaction, tbs: bytes, digest: bytes, cid: bytes, seq: int) -> None:
     if tx.one("SELECT seq FROM credential WHERE tbs = ?", (tbs,)) is None:
         tx.insert_many(
@@ -239,3 +248,41 @@ def open_links(tx: Transaction, limit: int) -> list[LinkRow]:
 
 def close_link(tx: Transaction, row: LinkRow) -> None:
     tx.run("DELETE FROM link WHERE role = ? AND seq = ?", (row.role, row.seq))
+
+
+def uses_between(tx: Transaction, currency: str, after: int, last: int) -> list[UseItem]:
+    """Control bits of one currency, by their position."""
+    rows = tx.all(
+        "SELECT seq, unit_root, amount FROM use WHERE seq > ? AND seq <= ? AND currency = ? ORDER BY seq",
+        (after, last, currency),
+    )
+    return [UseItem(*row) for row in rows]
+
+
+def cancelled_between(tx: Transaction, currency: str, after: int, last: int) -> list[tuple[bytes, int]]:
+    """(unit root, position of the cancellation)"""
+    if not _has_counted(tx, "cancel", after, last):
+        return []
+    rows = tx.all(
+        "SELECT unit_root, cancelled FROM use WHERE cancelled > ? AND cancelled <= ? AND currency = ?",
+        (after, last, currency),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def references_between(tx: Transaction, currency: str, after: int, last: int) -> list[tuple[bytes, int, int]]:
+    """(reference, amount, position) of redemptions by a burn or a posting."""
+    if not _has_counted(tx, "redeem", after, last):
+        return []
+    rows = tx.all(
+        "SELECT unit.serial, unit.value, unit.redeemed FROM unit JOIN counted ON counted.seq = unit.redeemed"
+        " WHERE unit.use_seq = 0 AND unit.redeemed > ? AND unit.redeemed <= ? AND counted.currency = ?",
+        (after, last, currency),
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def _has_counted(tx: Transaction, kind: str, after: int, last: int) -> bool:
+    """Whether leaves of this kind were counted between two positions; spares most rounds a look at a whole table."""
+    row = tx.one("SELECT seq FROM counted WHERE seq > ? AND seq <= ? AND kind = ? LIMIT 1", (after, last, kind))
+    return row is not None

@@ -24,16 +24,18 @@ class Figures:
     name: str
 
     async def status(self) -> dict[str, Any]:
-        """How far each log was read, and whether everything found so far is in order."""
+        """How far each log and the chain were read, and whether everything found so far is in order."""
         found, emergencies, place, logs = await self.auditor.database.read(self._status)
+        chain = self.auditor.chain
         return {
             "auditor": self.name,
-            "ok": not found and not self.auditor.unreachable,
+            "ok": not found and not self.auditor.unreachable and (chain is None or chain.unreachable is None),
             "findings_open": found,
             "emergencies": emergencies,
             "rounds": self.auditor.rounds,
             "settled": place,
             "logs": logs,
+            "ledger": None if chain is None else chain.to_json(),
         }
 
     def _status(self, tx: Transaction) -> tuple[int, int, int, dict[str, Any]]:
@@ -59,9 +61,9 @@ class Figures:
         rows = await self.auditor.database.read(lambda tx: listed(tx, after, limit))
         return [row.to_json() for row in rows]
 
-    # SPEC ISSUANCE-15.4.1, ISSUANCE-15.6.1
+    # SPEC ISSUANCE-15.4.1, ISSUANCE-15.6.1, LEDGER-9.4.2
     async def supply(self) -> dict[str, Any]:
-        """The auditor's own figures, and whether quota control's newest statement says the same."""
+        """The auditor's own figures, whether quota control's newest statement says the same, the equation."""
 
         def read(tx: Transaction) -> tuple[Totals, bytes | None, int, Mapping[str, int]]:
             versions = self.auditor.reader.load(tx, QC).versions
@@ -70,10 +72,12 @@ class Figures:
             return Totals.load(tx), store.note(tx, STATED), settled(tx), digits
 
         totals, stated, place, digits = await self.auditor.database.read(read)
+        chain = self.auditor.chain
         return {
             "log_size": place,
             "currencies": totals.to_json(digits),
             "statement": json.loads(stated) if stated else None,
+            "equation": None if chain is None else chain.crossing.to_json(chain.genesis.scale),
         }
 
     # SPEC ISSUANCE-17.3

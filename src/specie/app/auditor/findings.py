@@ -37,11 +37,21 @@ EMERGENCIES = {
     "REDEMPTION_INVALID": "a redemption is not what its request says",
     "LINK_BROKEN": "a leaf names an object that the other log does not have",
     "SUPPLY_FALSE": "a supply statement is not what the leaves add up to",
+    "CHAIN_ROLLED_BACK": "the ledger has fewer blocks than were seen of it",
+    "CHAIN_FORKED": "the ledger shows another history than the one that was seen",
+    "BLOCK_FORGED": "a block is not final under the validators' keys",
+    "BLOCK_MISMATCH": "a block record, or its range proofs, are not those that its header names",
+    "BLOCK_INVALID": "a final block does not follow from the blocks before it",
+    "COUNTERS_FALSE": "the ledger publishes other figures than its blocks add up to",
+    "ANCHOR_FORKED": "an anchor on the ledger names another root than the log has at that size",
+    "MINT_MISSING": "an issue or its cancellation was taken as entered on the ledger, and the ledger does not have it",
+    "BURN_MISSING": "quota was given back for a burn that the ledger did not record as redeemed, or not over this sum",
 }
 """Codes that no later event makes good."""
 OPEN = {
     "OBJECT_WITHHELD": "a system does not hand out the object that a leaf names",
     "ANSWER_STRANGE": "a system answered something that is no answer",
+    "SUPPLY_UNBALANCED": "what was issued and is not back is not what the ledger and the open intents add up to",
 }
 """Codes that end when the cause does."""
 
@@ -129,6 +139,12 @@ def listed(tx: Transaction, after: int = 0, limit: int = 500) -> list[Finding]:
         (after, limit),
     )
     return [Finding(*row) for row in rows]
+
+
+def open_subjects(tx: Transaction, code: str, system: str) -> set[str]:
+    """Subjects of open findings of one code and system."""
+    sql = "SELECT subject FROM finding WHERE code = ? AND system = ? AND resolved_us IS NULL"
+    return {row[0] for row in tx.all(sql, (code, system))}
 
 
 def open_count(tx: Transaction) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""One round of the auditor: read what is new of every log, judge it, look again at what is old, keep checkpoints."""
+"""One round of the auditor: read what is new of every log and of the chain, judge it, look again at what is old."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import structlog
 from specie.app.auditor import facts, store
 from specie.app.auditor.findings import Findings
 from specie.app.auditor.intake import Intake, Stretch
+from specie.app.auditor.ledger import ChainFollower
 from specie.app.auditor.linking import Linking
 from specie.app.auditor.reading import CM, IS, QC
 from specie.app.auditor.rules import RuleReader
@@ -64,6 +65,8 @@ class Auditor:
     clock: Clock
     witness: Witness | None = None
     limits: Limits = field(default_factory=Limits)
+    chain: ChainFollower | None = None
+    """The ledger, where the deployment has one."""
     unreachable: dict[str, str] = field(default_factory=dict)
     """Role to why it did not answer in the last round."""
     sizes: dict[str, int] = field(default_factory=dict)
@@ -76,10 +79,14 @@ class Auditor:
         for role in ORDER:
             if role in self.sources:
                 await self._ask(role, self.follow)
-        for role in ORDER:
-            if role in self.sources and role not in self.unreachable:
-                await self._ask(role, self._set_horizon)
+        if self.chain is not None:
+            # after the logs and before the horizons: what either side says of the other was there then
+            await self.chain.step()
+        asked = [role for role in ORDER if role in self.sources and role not in self.unreachable]
+        for role in asked:
+            await self._ask(role, self._set_horizon)
         await self._write(self._settle)
+        await self._write(lambda tx, findings: self._cross(tx, findings, asked))
         await self._cosign()
         self.rounds += 1
 
@@ -231,6 +238,18 @@ class Auditor:
             if settled(tx) >= until:
                 store.clear_note(tx, HORIZON)
         Linking(tx, findings, systems).run()
+
+    def _cross(self, tx: Transaction, findings: Findings, asked: Sequence[str]) -> None:
+        """Issuance and ledger against each other. asked: whose log was read in this round."""
+        if self.chain is None:
+            return
+        # a log that is followed no further says nothing of what came later
+        good = [role for role in asked if role not in self.unreachable and not store.followed(tx, role).broken]
+        sizes = {role: self.sizes[role] for role in good}
+        versions = self.reader.load(tx, QC).versions
+        currencies = versions[-1][2].policy.currencies if versions else {}
+        rule = currencies.get(self.chain.genesis.currency)
+        self.chain.judge(tx, findings, sizes, rule)
 
     async def _cosign(self) -> None:
         """Add the witness's line to new checkpoints."""

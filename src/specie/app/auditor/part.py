@@ -15,10 +15,11 @@ from prometheus_client import Gauge
 from specie.app.auditor import migrations
 from specie.app.auditor.figures import Figures
 from specie.app.auditor.following import Auditor, Limits, Source
+from specie.app.auditor.ledger import ChainFollower, ChainLimits
 from specie.app.auditor.rules import RuleReader
 from specie.app.auditor.service import auditor_routes
 from specie.app.auditor.witnessing import Witness
-from specie.app.config.model import AUDITOR, Config
+from specie.app.config.model import AUDITOR, VERIFICATION_NODE, Config
 from specie.app.founding import pinned_roots
 from specie.app.keyfolders import system_store
 from specie.app.opening import prepare_folder
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from specie.kms.keystore import FileKeystore
+    from specie.ledger.api import Ledger
+    from specie.ledger.messages.genesis import Genesis
 
 EMBEDDED_LIMITS = Limits(leaves=2_000, settle=2_000)
 """A sandbox shares its processor with the auditor."""
+EMBEDDED_CHAIN = ChainLimits(blocks=500)
 EMBEDDED_EVERY_S = 10
 
 
@@ -47,6 +51,8 @@ class Gauges:
     read: Gauge
     behind: Gauge
     witnessed: Gauge
+    chain_height: Gauge
+    chain_behind: Gauge
 
     @classmethod
     def make(cls, registry: CollectorRegistry) -> Gauges:
@@ -61,6 +67,8 @@ class Gauges:
                 ["system"],
                 registry=registry,
             ),
+            Gauge("specie_auditor_chain_height", "Last block executed again.", ["system"], registry=registry),
+            Gauge("specie_auditor_chain_behind", "Blocks not executed yet.", ["system"], registry=registry),
         )
 
 
@@ -77,6 +85,7 @@ class AuditorPart:
         """Leaves that the logs have beyond what was read."""
         self.every_s = EMBEDDED_EVERY_S if embedded else config.auditor.every_s
         self.limits = EMBEDDED_LIMITS if embedded else Limits()
+        self.chain_limits = EMBEDDED_CHAIN if embedded else ChainLimits()
         self.database: Database | None = None
         self.auditor: Auditor | None = None
         self.last_error = ""
@@ -98,6 +107,20 @@ class AuditorPart:
         """Whom to follow; the logs are there after the systems have been opened."""
         assert self.auditor is not None
         self.auditor.sources = sources
+
+    # SPEC LEDGER-8.4.1, LEDGER-9.4.2
+    def follow_chain(self, genesis: Genesis, ledger: Ledger) -> None:
+        """Which chain to follow, and whom to ask for it; after `follow`."""
+        assert self.auditor is not None and self.database is not None
+        self.auditor.chain = ChainFollower(
+            genesis,
+            ledger,
+            self.config.system(VERIFICATION_NODE).id,
+            self.database,
+            self.clock,
+            {role: source.system for role, source in self.auditor.sources.items()},
+            self.chain_limits,
+        )
 
     async def _witness(self) -> Witness | None:
         """The key with which checkpoints are cosigned; an auditor without one only reads."""
@@ -130,10 +153,15 @@ class AuditorPart:
     async def _run(self) -> None:
         while not self._stopping.is_set():
             await self.step()
-            if self.behind and not self.embedded and not self.last_error:
+            if (self.behind or self._has_blocks) and not self.embedded and not self.last_error:
                 continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self.every_s)
+
+    @property
+    def _has_blocks(self) -> bool:
+        chain = None if self.auditor is None else self.auditor.chain
+        return chain is not None and chain.has_more
 
     async def step(self) -> None:
         """One round that never raises; what stopped it is shown by /readyz."""
@@ -156,6 +184,9 @@ class AuditorPart:
             self.gauges.read.labels(system).set(log["read"])
             self.gauges.behind.labels(system).set(log["behind"])
             self.gauges.witnessed.labels(system).set(log["witnessed"])
+        if (chain := status["ledger"]) is not None:
+            self.gauges.chain_height.labels(chain["system"]).set(chain["height"])
+            self.gauges.chain_behind.labels(chain["system"]).set(chain["behind"])
 
     async def close(self) -> None:
         """End the rounds, close the store."""

@@ -20,10 +20,10 @@ from specie.crypto.ring import WalletKeys
 from specie.crypto.secret import Secret
 from specie.enclave.messages import report_data
 from specie.enclave.simulated import SimulatedEnclave, measure_release
-from specie.issuance.messages.keys import KeyEntry
+from specie.issuance.messages.keys import KeyEntry, KeyStatus
 from specie.issuance.wallet.founding import Holding, first_entry
 from specie.kernel.clock import Clock, Randomness
-from specie.ledger.messages.authority import AuthorityEntry, Role
+from specie.ledger.messages.authority import AuthorityEntry, AuthorityStatus, Role
 from specie.ledger.messages.genesis import Genesis
 from specie.ledger.messages.parameters import AdmittedEnclave, Enclaves, Parameter
 
@@ -36,12 +36,15 @@ ENCLAVE_FILE = "enclave.sealed"
 DEVELOPMENT_ROOTS = "development-roots"
 """Keys that sign simulated quotes and that wallets of this installation believe, a line each."""
 ENCLAVE_AAD = b"specie/enclave-root/1"
+GOVERNANCE = "governance"
 GOVERNORS = ("governor-1", "governor-2", "governor-3")
 TREASURY = "treasury"
 RELEASE = "specie-0.1"
 """What the simulated enclave says that it runs; sealed epoch keys survive an edit of the code."""
 MANIFEST_ROLES = {"qc:bit": Role.QUOTA_CONTROL, "is:unit": Role.ISSUANCE}
 """Keys of the manifest that the ledger believes, and as what."""
+STATES = {KeyStatus.RETIRED: AuthorityStatus.ENDED, KeyStatus.REVOKED: AuthorityStatus.REVOKED}
+"""Other keys of the manifest are active for the ledger: their dates say when they sign."""
 TOPICS = {"central-management": 4, "quota-control": 5, "issuance": 6}
 KEY_LIFE_S = 365 * 24 * 3600
 VERIFY_S = 10 * 365 * 24 * 3600
@@ -76,15 +79,26 @@ async def open_enclave(store: FileKeystore, folder: Path, clock: Clock, randomne
 # -- the authority table
 
 
+# SPEC ISSUANCE-13.2.7
 def authority_of(entry: KeyEntry) -> AuthorityEntry | None:
     """The ledger's entry of a key of the manifest; None for a key that the ledger does not believe."""
     if entry.role not in MANIFEST_ROLES:
         return None
     public = cose.parse_key(entry.cose_key).public
-    role = MANIFEST_ROLES[entry.role]
+    status = STATES.get(entry.status, AuthorityStatus.ACTIVE)
+    # the log position of ISSUANCE section 12.2; without one nothing of the key counts
+    revoked_from = entry.compromised_from or 0 if status == AuthorityStatus.REVOKED else 0
     return AuthorityEntry(
-        entry.kid, role, entry.holder, public, entry.nbf, entry.signing_until, entry.verify_until
-    )  # fmt: skip
+        entry.kid,
+        MANIFEST_ROLES[entry.role],
+        entry.holder,
+        public,
+        entry.nbf,
+        entry.signing_until,
+        entry.verify_until,
+        status=status,
+        revoked_from=revoked_from,
+    )
 
 
 def own_authority(role: Role, public: bytes, system: str, now_s: int, topic: int = 0) -> AuthorityEntry:
@@ -112,7 +126,7 @@ async def make_chain_keys(config: Config, people: People, randomness: Randomness
     for role in SYSTEMS:
         system_store(config, role).create(ANCHOR, "ed25519", ["op:48"])
     for name in GOVERNORS:
-        people.make_named(name, "governance", "ed25519", ["op:64"])
+        people.make_named(name, GOVERNANCE, "ed25519", ["op:64"])
     institution = config.ledger.institution
     people.make_named(institution, WITHDRAWAL, "ed25519", ["op:18", "op:19"])
     key = people.make_named(institution, REGISTER, "ed25519", ["dc-redreq"])
@@ -127,21 +141,22 @@ def treasury_keys(config: Config, randomness: Randomness) -> WalletKeys:
     return WalletKeys.from_seed(bytes.fromhex(read_private(path).decode()))
 
 
+def check_can_found(config: Config) -> None:
+    """Raises ValueInvalid in a live environment, which takes enclaves of hardware only; before anything is written."""
+    if config.environment == "live":
+        raise ValueInvalid("a live ledger needs enclaves of hardware; this release simulates them", key="environment")
+
+
 # SPEC LEDGER-1.1, LEDGER-8.6.1
 async def found_chain(
     config: Config, people: People, holdings: Sequence[Holding], clock: Clock, randomness: Randomness
 ) -> Genesis:
-    """The genesis document of a chain with one verification node, written once. Simulated enclaves make it `dev`.
-
-    Raises ValueInvalid in a live environment, which takes enclaves of hardware only.
-    """
-    if config.environment == "live":
-        raise ValueInvalid("a live ledger needs enclaves of hardware; this release simulates them", key="environment")
+    """The genesis document of a chain with one verification node, written once. Simulated enclaves make it `dev`."""
     now_s = clock.now_us() // 1_000_000
     store = system_store(config, VERIFICATION_NODE)
     validator = (await store.public_key(store.uri(VALIDATOR))).bytes
     enclave = await open_enclave(store, config.data_dir / VERIFICATION_NODE, clock, randomness)
-    governors = [await people.public(name, "governance") for name in GOVERNORS]
+    governors = [await people.public(name, GOVERNANCE) for name in GOVERNORS]
     institution = config.ledger.institution
     entries = [found for each in holdings if (found := authority_of(first_entry(each, now_s))) is not None]
     withdrawal = await people.public(institution, WITHDRAWAL)

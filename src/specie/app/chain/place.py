@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from specie.app.chain.founding import DEVELOPMENT_ROOTS, genesis_file, read_genesis
+from specie.app.chain.founding import (
+    DEVELOPMENT_ROOTS,
+    GOVERNANCE,
+    GOVERNORS,
+    authority_of,
+    genesis_file,
+    read_genesis,
+)
 from specie.app.config.model import TRUSTED_NODE, VERIFICATION_NODE
 from specie.app.config.secrets import read_private
 from specie.app.keyfolders import scrypt_n, write_private
 from specie.crypto.secret import Secret
 from specie.enclave.messages import QuoteRules
 from specie.enclave.simulated import SimulatedVerifier
+from specie.issuance.client.calling import RulesClient
+from specie.issuance.errors import ManifestRefused
+from specie.issuance.protocol.keyset import read_manifest
 from specie.kernel.db import open_database
 from specie.kernel.db.migrate import run_migrations
 from specie.kms.api import KeyUri
 from specie.kms.keystore import FileKeystore
 from specie.ledger.client import LedgerClient, SealedNode, TrustedNodeClient
 from specie.ledger.messages.address import Address
+from specie.ledger.messages.parameters import AuthorityUpdate
 from specie.ledger.wallet.errors import WalletUnknown
 from specie.ledger.wallet.paying import Manners
 from specie.ledger.wallet.seeds import Seed, Vault
@@ -32,6 +43,7 @@ from specie.ledger.wallet.wallet import Surroundings, Wallet, create, open_walle
 if TYPE_CHECKING:
     from specie.app.workplace import Workplace
     from specie.ledger.api import Ledger
+    from specie.ledger.institution import Institution
 
 WALLETS = "wallets"
 SEALING_KEY = "wallets"
@@ -145,6 +157,34 @@ class LedgerWorkplace:
             yield await open_wallet(database, world)
         finally:
             await database.close()
+
+    # -- the institution and the governors of this deployment
+
+    def institution(self) -> AbstractAsyncContextManager[Institution]:
+        """The institution, as its operator runs it. Raises PersonUnknown where its keys are not here."""
+        from specie.app.chain.institution import open_institution
+
+        return open_institution(self)
+
+    def governors(self) -> Sequence[str]:
+        here = self.place.people()
+        return [name for name in GOVERNORS if name in here]
+
+    def governor(self, name: str) -> tuple[FileKeystore, KeyUri]:
+        """A governance key. Raises PersonUnknown; NotFound for a person who does not govern."""
+        keys = self.place.key_folder(name)
+        return keys, keys.uri(GOVERNANCE)
+
+    # SPEC ISSUANCE-13.2.7, ISSUANCE-2.1.2, ISSUANCE-2.1.3
+    async def manifest(self) -> AuthorityUpdate:
+        """What the key manifest in force says of keys that the ledger believes, verified from the pinned roots on."""
+        roots, current = self.place.roots(), None
+        for data in await RulesClient(self.place.caller("central-management")).keys_since(0):
+            current = read_manifest(data, roots, self.place.environment, current)
+        if current is None:
+            raise ManifestRefused("there is no key manifest yet")
+        entries = [found for each in current.manifest.entries if (found := authority_of(each)) is not None]
+        return AuthorityUpdate(current.version, current.hash, tuple(sorted(entries, key=lambda entry: entry.kid)))
 
     async def close(self) -> None:
         await self.place.close()

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
     from specie.app.tls import TlsFiles
 
-LATER = (
-    *("bank", "registration-authority", "trustee", "kms-node", "verification-node", "trusted-node"),
-    *("vendor", "gateway"),
-)
+LATER = ("bank", "registration-authority", "trustee", "kms-node", "vendor", "gateway")
 """Roles of the platform that this release does not run alone."""
 
 SEPARATION_OFF = "separation of duties is OFF: all roles run in one process"

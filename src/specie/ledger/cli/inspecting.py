@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from msgspec import to_builtins
 
-from specie.ledger.cli import proving
+from specie.ledger.cli import exporting, governing, proving, redeeming
 from specie.ledger.cli.desk import Desk, Money, Wrong, at_work, bytes_of, read_file, when
 from specie.ledger.cli.place import Terminal
 from specie.ledger.errors import Unknown
@@ -32,6 +32,9 @@ ledger = typer.Typer(
 )
 ledger.command("prove")(proving.prove)
 ledger.command("verify")(proving.verify)
+ledger.command("export")(exporting.export)
+ledger.add_typer(redeeming.redemption, name="redemption")
+ledger.add_typer(governing.govern, name="govern")
 
 
 @ledger.command("status")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from specie.kms.api import Keys, KeyUri
 from specie.ledger.api import Ledger
+from specie.ledger.institution import Institution
+from specie.ledger.messages.parameters import AuthorityUpdate
 from specie.ledger.wallet.wallet import Surroundings
 
 T = TypeVar("T")
@@ -48,6 +52,25 @@ class LedgerPlace(Protocol):
 
     async def surroundings(self) -> Surroundings:
         """What a wallet needs: the ledger, the key that seals, clock, randomness, manners, a ring service if any."""
+        ...
+
+    def institution(self) -> AbstractAsyncContextManager[Institution]:
+        """The institution of this deployment, with its keys. Raises PersonUnknown where they are not here."""
+        ...
+
+    def governors(self) -> Sequence[str]:
+        """Whose governance keys are here."""
+        ...
+
+    def governor(self, name: str) -> tuple[Keys, KeyUri]:
+        """A governance key. Raises PersonUnknown."""
+        ...
+
+    async def manifest(self) -> AuthorityUpdate:
+        """What issuance's key manifest in force says of keys that the ledger believes, verified from its roots on.
+
+        Raises ManifestRefused, and where the service does not answer.
+        """
         ...
 
     def new_id(self) -> bytes:

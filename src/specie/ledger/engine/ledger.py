@@ -20,7 +20,7 @@ from specie.ledger.engine.embedded import Embedded, EmbeddedSettings
 from specie.ledger.engine.founding import found
 from specie.ledger.engine.loading import StoreDamaged
 from specie.ledger.engine.machine import Machine
-from specie.ledger.engine.mark import Mark, Restored
+from specie.ledger.engine.mark import Mark, StoreRestored
 from specie.ledger.engine.ports import Duty, EpochKeys, Observer
 from specie.ledger.engine.submissions import Entry, repeated
 from specie.ledger.errors import EnvelopeMalformed, NonCanonical, NotAvailable, Unknown
@@ -91,7 +91,7 @@ class LedgerEngine:
         """Open the chain of a genesis document, or found it, and begin to make blocks.
 
         folder: where the mark of LEDGER-16.2.10 stands; None only for databases in memory. Raises NonCanonical (not a
-        genesis document), NotAvailable (another provider), ValueError (not this validator's key), Restored,
+        genesis document), NotAvailable (another provider), ValueError (not this validator's key), StoreRestored,
         StoreDamaged.
         """
         genesis = Genesis.decode(document)
@@ -362,12 +362,12 @@ async def _prepare(
 ) -> None:
     """Found the chain where the database is empty; refuse a database that is not the one this node left.
 
-    Raises StoreDamaged, Restored.
+    Raises StoreDamaged, StoreRestored.
     """
     last = await database.read(reading.last_block)
     if last is None:
         if mark is not None and mark.read() is not None:
-            raise Restored("the database is empty, and a mark says that it was not")
+            raise StoreRestored("the database is empty, and a mark says that it was not")
         founding = found(genesis)
         signature = await sign(0, founding.app_hash)  # type: ignore[misc]
         finality = Finality.embedded(0, signature).encode()

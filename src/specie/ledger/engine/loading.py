@@ -25,10 +25,6 @@ from specie.ledger.store import reading
 from specie.ledger.store.reading import BlockRow
 
 
-class StoreDamaged(Exception):
-    """The tables do not give what the last header says: another chain, or rows were lost or changed."""
-
-
 def load(genesis: Genesis, chain: Chain) -> Tip:
     """The tip of the chain in the database; fills `chain`. Raises StoreDamaged."""
     return chain.database.read_now(lambda tx: _load(tx, genesis, chain))

@@ -14,10 +14,6 @@ _NAME = "ledger.mark"
 _BYTES = 40
 
 
-class Restored(Exception):
-    """The database is behind its mark or differs from it: signing on would make a second history."""
-
-
 class Mark:
     """A small file that is replaced as a whole."""
 
@@ -26,30 +22,30 @@ class Mark:
         self._path = folder / _NAME
 
     def read(self) -> tuple[int, bytes] | None:
-        """(height, app_hash), or None where there is no mark yet. Raises Restored for one that is damaged."""
+        """(height, app_hash), or None where there is no mark yet. Raises StoreRestored for one that is damaged."""
         try:
             data = self._path.read_bytes()
         except FileNotFoundError:
             return None
         if len(data) != _BYTES:
-            raise Restored("the mark beside the database is damaged")
+            raise StoreRestored("the mark beside the database is damaged")
         return int.from_bytes(data[:8], "little"), data[8:]
 
     # SPEC LEDGER-16.2.10
     def check(self, height: int, hash_at: Callable[[int], bytes | None]) -> None:
         """Refuse a database that does not reach the mark, or has another block there.
 
-        height: of its last block; hash_at: app_hash of one of its blocks. Raises Restored.
+        height: of its last block; hash_at: app_hash of one of its blocks. Raises StoreRestored.
         """
         found = self.read()
         if found is None:
             # the mark follows the first commit: only block 0 can stand without it
             if height > 0:
-                raise Restored("the mark beside the database is missing")
+                raise StoreRestored("the mark beside the database is missing")
             return
         marked, app_hash = found
         if height < marked or hash_at(marked) != app_hash:
-            raise Restored(f"the database does not hold block {marked} as it was committed")
+            raise StoreRestored(f"the database does not hold block {marked} as it was committed")
 
     def write(self, height: int, app_hash: bytes) -> None:
         """Replace the mark; durable when this returns."""

@@ -51,3 +51,15 @@ class ConsentMissing(Rejected):
     """The step gives something away for ever; the holder must allow it."""
 
     code, status, number, retry = "ledger.consent_missing", 403, 0, "with consent"
+
+
+class StoreRestored(Rejected):
+    """The store is behind the mark beside it, or differs from it: a node on it would sign a second history."""
+
+    code, status, number = "ledger.store_restored", 409, 0
+
+
+class StoreDamaged(Rejected):
+    """The tables do not give what the last header says: another chain, or rows were lost or changed."""
+
+    code, status, number = "ledger.store_damaged", 409, 0

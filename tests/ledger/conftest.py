@@ -1,4 +1,4 @@
-"""Keys are made once for all tests of the institution; each test gets its own chain and its own systems."""
+"""Keys are made once for all tests that want issuance and the ledger as one; each test gets its own chain."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from ledger.institution.realm import Ring
 
 
 @pytest.fixture(scope="session")
-def ring(tmp_path_factory: pytest.TempPathFactory) -> Ring:
+def realm_ring(tmp_path_factory: pytest.TempPathFactory) -> Ring:
     return Ring(tmp_path_factory.mktemp("keys"))
