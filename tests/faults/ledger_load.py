@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ COINS_AN_ISSUE = 16
 ISSUED = 160_000
 BLOCKS_AT_ONCE = 100
 WAIT_S = 5.0
+ASKED_AGAIN = 24
 
 
 class Moves:
@@ -74,6 +76,8 @@ class Follower:
     deployment: Deployment
     people: Sequence[Purse] = field(default_factory=lambda: (purse("alice"), purse("bob")))
     headers: list[bytes] = field(default_factory=list)
+    height_of: dict[bytes, int] = field(default_factory=dict)
+    """By leaf: the block in which a transaction stands."""
 
     def __post_init__(self) -> None:
         self.genesis = read_genesis(self.deployment.config)
@@ -97,7 +101,9 @@ class Follower:
                     self.replay.check_first(header, finality, record)
                     continue
                 self.replay.follow(header, finality, record, await self.ledger.block_proofs(height))
-                self._collect(header, BlockRecord.decode(record))
+                opened = BlockRecord.decode(record)
+                self.height_of.update(dict.fromkeys(opened.tx_leaves, height))
+                self._collect(header, opened)
 
     def _collect(self, header: bytes, record: BlockRecord) -> None:
         first, chain_id = len(self.classes), self.genesis.chain_id
@@ -200,12 +206,19 @@ class Transfers:
 
     # SPEC LEDGER-16.1.3, LEDGER-16.2.7, LEDGER-21.1.1
     async def check_answers(self) -> None:
-        """What was answered final stands where it was said, and the same bytes get the same answer."""
+        """What was answered final stands where it was said, and the same bytes get the same answer.
+
+        Blocks of all answers; bytes of the newest, and of some older ones.
+        """
         follower = self.follower
         await follower.catch_up()
-        for data, told in self.final.items():
+        for told in self.final.values():
             if told.header:
                 assert follower.headers[told.height] == told.header, f"block {told.height} is another one now"
+            assert follower.height_of[bytes.fromhex(told.leaf)] == told.height
+        answers = list(self.final.items())
+        older = random.sample(answers[:-ASKED_AGAIN], min(ASKED_AGAIN, max(0, len(answers) - ASKED_AGAIN)))
+        for data, told in [*older, *answers[-ASKED_AGAIN:]]:
             again = await follower.ledger.submit_envelope(data, WAIT_S)
             assert (again.state, again.height, again.leaf, again.position) == (
                 "final",
@@ -213,5 +226,3 @@ class Transfers:
                 told.leaf,
                 told.position,
             )
-            record = BlockRecord.decode(await follower.ledger.block(told.height))
-            assert bytes.fromhex(told.leaf) in record.tx_leaves

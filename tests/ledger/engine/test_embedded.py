@@ -15,7 +15,7 @@ from specie.kernel.db import open_database
 from specie.kernel.db.migrate import run_migrations
 from specie.ledger.api import SUBMITTER, Consensus, Ledger
 from specie.ledger.engine.embedded import EmbeddedSettings
-from specie.ledger.engine.mark import Mark, StoreRestored
+from specie.ledger.engine.mark import Mark
 from specie.ledger.errors import (
     BurnRule,
     EnvelopeMalformed,
@@ -25,6 +25,7 @@ from specie.ledger.errors import (
     NonCanonical,
     NotReady,
     Overloaded,
+    StoreRestored,
     TooLarge,
     Unknown,
 )

@@ -10,8 +10,7 @@ import pytest
 
 from specie.crypto import merkle
 from specie.ledger.engine.closing import IdentityBroken
-from specie.ledger.engine.loading import StoreDamaged
-from specie.ledger.errors import NotReady
+from specie.ledger.errors import NotReady, StoreDamaged
 from specie.ledger.messages.frames import op_id
 from specie.ledger.messages.header import Header
 from specie.ledger.messages.outputs import ctx_refund, mask_refund

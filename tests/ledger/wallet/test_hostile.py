@@ -13,7 +13,7 @@ from ledger.wallet.forger import Forger, make_output
 from ledger.wallet.town import Drawer, Town, seed_of
 from specie.kernel.clock import ManualClock, SeededRandomness
 from specie.kms.api import KeyUri
-from specie.ledger.errors import NetworkMismatch, ProofInvalid, PayeeHostile, Unknown
+from specie.ledger.errors import NetworkMismatch, PayeeHostile, ProofInvalid, Unknown
 from specie.ledger.messages.bulk import CompactBlock
 from specie.ledger.messages.outputs import OutputKind, ctx_fee, ctx_transfer, mask_fee
 from specie.ledger.wallet.errors import HistoryDiffers

@@ -43,7 +43,10 @@ RELEASE = "specie-0.1"
 """What the simulated enclave says that it runs; sealed epoch keys survive an edit of the code."""
 MANIFEST_ROLES = {"qc:bit": Role.QUOTA_CONTROL, "is:unit": Role.ISSUANCE}
 """Keys of the manifest that the ledger believes, and as what."""
-STATES = {KeyStatus.RETIRED: AuthorityStatus.ENDED, KeyStatus.REVOKED: AuthorityStatus.REVOKED}
+STATES: dict[int, AuthorityStatus] = {
+    KeyStatus.RETIRED: AuthorityStatus.ENDED,
+    KeyStatus.REVOKED: AuthorityStatus.REVOKED,
+}
 """Other keys of the manifest are active for the ledger: their dates say when they sign."""
 TOPICS = {"central-management": 4, "quota-control": 5, "issuance": 6}
 KEY_LIFE_S = 365 * 24 * 3600

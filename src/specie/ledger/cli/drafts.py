@@ -11,6 +11,7 @@ from typing import Any
 from specie.crypto import cose, ed25519
 from specie.kms.api import Keys, KeyUri
 from specie.ledger.cli.desk import Money, Wrong
+from specie.ledger.errors import NonCanonical
 from specie.ledger.messages.address import Address
 from specie.ledger.messages.authority import BIP340, ED25519, AuthorityEntry, AuthorityStatus, Role
 from specie.ledger.messages.bodies import ParameterChange
@@ -177,7 +178,7 @@ def parse_admission(text: str, now_s: int, life_s: int, verify_s: int) -> Author
         until = now_s + life_s
         entry = AuthorityEntry(cose.key_id(public), role, system, public, now_s, until, until + verify_s, topic, alg)
         return AuthorityEntry.decode(entry.encode())
-    except (ValueError, KeyError, OverflowError) as error:
+    except (ValueError, KeyError, OverflowError, NonCanonical) as error:
         raise Wrong(f"{text!r} is not ROLE:SYSTEM:KEY, or anchor:SYSTEM:KEY:TOPIC") from error
 
 

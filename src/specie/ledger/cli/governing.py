@@ -54,7 +54,7 @@ def propose(
     ] = None,
     revoke: Annotated[list[str] | None, typer.Option(help="KID or KID@POSITION: this key is stolen.")] = None,
     blocks: Annotated[
-        int | None, typer.Option("--in", min=1, help="Blocks beyond PARAM_DELAY until it takes effect.")
+        int | None, typer.Option("--in", min=AT_ONCE_BLOCKS, help="Blocks beyond PARAM_DELAY until it takes effect.")
     ] = None,
     to: Annotated[Path | None, typer.Option("--to", "-o", help="The new file that governors sign.")] = None,
     now: Annotated[

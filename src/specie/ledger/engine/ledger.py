@@ -18,12 +18,11 @@ from specie.ledger.engine import facts, state_facts
 from specie.ledger.engine.decoys import decoy_law
 from specie.ledger.engine.embedded import Embedded, EmbeddedSettings
 from specie.ledger.engine.founding import found
-from specie.ledger.engine.loading import StoreDamaged
 from specie.ledger.engine.machine import Machine
-from specie.ledger.engine.mark import Mark, StoreRestored
+from specie.ledger.engine.mark import Mark
 from specie.ledger.engine.ports import Duty, EpochKeys, Observer
 from specie.ledger.engine.submissions import Entry, repeated
-from specie.ledger.errors import EnvelopeMalformed, NonCanonical, NotAvailable, Unknown
+from specie.ledger.errors import EnvelopeMalformed, NonCanonical, NotAvailable, StoreDamaged, StoreRestored, Unknown
 from specie.ledger.messages.binary import put_u64
 from specie.ledger.messages.bulk import Bundle
 from specie.ledger.messages.genesis import Genesis

@@ -11,6 +11,7 @@ from specie.ledger.engine.chain import Chain
 from specie.ledger.engine.next_rules import with_next_rules
 from specie.ledger.engine.ports import EpochEntry
 from specie.ledger.engine.tip import HEIGHTS_KEPT, LogAt, Rules, Tip, entry_of_epoch
+from specie.ledger.errors import StoreDamaged
 from specie.ledger.messages.binary import put_u64
 from specie.ledger.messages.bodies import EpochKeyOp, ParameterChange
 from specie.ledger.messages.frames import Frame

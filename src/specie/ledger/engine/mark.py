@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from specie.ledger.errors import StoreRestored
+
 _NAME = "ledger.mark"
 _BYTES = 40
 

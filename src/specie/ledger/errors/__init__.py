@@ -64,6 +64,8 @@ from specie.ledger.errors.holder import (
     PayeeHostile,
     ProofInvalid,
     QuoteRefused,
+    StoreDamaged,
+    StoreRestored,
     ViewOnly,
 )
 from specie.ledger.errors.mints import (
@@ -265,6 +267,8 @@ __all__ = [
     "RingSignature",
     "ScalarInvalid",
     "Shape",
+    "StoreDamaged",
+    "StoreRestored",
     "TooLarge",
     "TxDuplicate",
     "Unknown",
