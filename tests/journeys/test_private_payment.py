@@ -23,7 +23,7 @@ from specie.issuance.protocol.keyset import read_manifest
 from specie.ledger.messages.record import BlockRecord
 from specie.ledger.store.institution import RedemptionState
 from tests.app.deployments import Deployment as Shell
-from tests.services import ROOT, VN, Deployment, environment_of, make_deployment, run
+from tests.services import ROOT, TN, VN, Deployment, environment_of, make_deployment, run
 
 TOGETHER, APART = "one door", "services"
 LEDGER_VERIFY = ROOT / "tools" / "ledger_verify.py"
@@ -130,6 +130,21 @@ def test_alice_pays_bob_and_nobody_sees_it(story: Story) -> None:
     assert b"bread" not in data
 
 
+# SPEC LEDGER-10.4, LEDGER-11.4.1
+def test_rings_came_over_a_sealed_session(story: Story) -> None:
+    """The wallet asked the trusted node for its ring, and not the pages of the ledger."""
+
+    async def look() -> str:
+        caller = story.deployment.caller(TN)
+        try:
+            return (await caller.call("GET", "/metrics", media_type="")).body.decode()
+        finally:
+            await story.deployment.close()
+
+    asked = [line for line in run(look()).splitlines() if "/ledger/trusted/rings" in line and "_count" in line]
+    assert asked, "no rings were asked for"
+
+
 # SPEC LEDGER-13.2, LEDGER-13.5
 def test_the_payment_is_proved(story: Story, tmp_path: Path) -> None:
     proof = tmp_path / "paid.plv"
@@ -199,7 +214,7 @@ def test_the_books_balance_and_every_block_replays(story: Story) -> None:
 # SPEC LEDGER-1.2
 def test_the_simulated_enclave_says_so_and_logs_tell_nothing(story: Story) -> None:
     logs = {role: service.log() for role, service in story.deployment.services.by_role.items()}
-    assert all("ENCLAVE SIMULATED" in log for role, log in logs.items() if role in (VN, "trusted-node", "up"))
+    assert all("ENCLAVE SIMULATED" in log for role, log in logs.items() if role in (VN, TN, "up"))
     told = "".join(logs.values())
     assert story.address not in told
     assert "bread" not in told

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ledger.cli.quarter import Quarter
+from ledger.institution.issues import minted, row_of
 from ledger.institution.realm import BANK, MINTING, Ring
 from specie.crypto import cose
 from specie.issuance.api import IssueView
@@ -23,7 +24,6 @@ from specie.ledger.messages.evidence import RegistryReceipt
 from specie.ledger.messages.state import Domain
 from tests.issuance import rotation
 from tests.issuance.house import IS, QC
-from tests.ledger.engine.test_registry import minted, row_of
 
 
 @pytest.fixture

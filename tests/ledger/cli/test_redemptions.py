@@ -65,7 +65,7 @@ def test_a_token_becomes_quota(quarter: Quarter) -> None:
 def test_a_token_goes_back(quarter: Quarter) -> None:
     token = burned(quarter, 100)
     stock = quarter.do(quarter.realm.stock())
-    code, heard = quarter.type("ledger", "redemption", "refuse", token, no_input=True, yes=False)
+    _, heard = quarter.type("ledger", "redemption", "refuse", token, no_input=True, yes=False)
     assert isinstance(heard.value, Exception)
     assert quarter.type("ledger", "redemption", "refuse", token, dry_run=True)[0] == 0
     back = quarter.said("ledger", "redemption", "refuse", token)
