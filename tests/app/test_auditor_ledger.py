@@ -6,12 +6,16 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from specie.app.audit import ask_services
+from specie.app.auditor.composing import open_auditor
 from specie.app.auditor.ledger import ChainLimits
 from specie.app.chain.founding import ANCHOR
 from specie.app.http.client import LEDGER_ANSWER_BYTES_MAX, ServiceClient
 from specie.app.http.server import HttpServer
 from specie.app.keyfolders import system_store
+from specie.app.workplace import Workplace
 from specie.kernel.clock import SystemClock, SystemRandomness
 from specie.kernel.errors import Unavailable
 from specie.ledger.client import LedgerClient
@@ -20,7 +24,7 @@ from specie.ledger.errors import Pruned, Unknown
 from specie.ledger.messages.header import HEADER_BYTES, Header
 from specie.ledger.messages.record import BlockRecord
 from specie.ledger.messages.state import MintState
-from tests.app.auditing_ledger import CM, IS, QC, Changed, ShortLog, World, play_in, running
+from tests.app.auditing_ledger import CM, IS, QC, Changed, ShortLog, World, config_of, play_in, running
 from tests.app.serving import run
 
 VN = "vn-1"
@@ -47,9 +51,12 @@ def edited(record: bytes) -> bytes:
 
 
 # SPEC LEDGER-8.4.1, LEDGER-9.4.2, LEDGER-13.1, ISSUANCE-15.6.1, ISSUANCE-13.2.13
-def test_a_clean_run_is_executed_again_and_balances(tmp_path: Path, played: Path) -> None:
+def test_a_clean_run_is_executed_again_and_balances(tmp_path: Path, played: Path, database_url: str) -> None:
     async def work() -> None:
-        async with running(tmp_path / "data", played) as world, world.auditor() as audit:
+        async with (
+            running(tmp_path / "data", played, auditor_database=database_url) as world,
+            world.auditor() as audit,
+        ):
             await audit.rounds(3)
             assert await audit.findings() == []
             status, equation = await audit.status(), await audit.equation()
@@ -68,6 +75,27 @@ def test_a_clean_run_is_executed_again_and_balances(tmp_path: Path, played: Path
             assert audit.chain.copy is not None
             assert set(audit.chain.copy.anchored.newest) == {CM, QC, IS}
             assert status["anchors_waiting"] == 0
+            assert (audit.gauge("height"), audit.gauge("behind")) == (tip, 0)
+
+    run(work())
+
+
+# SPEC ISSUANCE-15.6.1, LEDGER-8.4.1
+def test_the_auditor_of_a_process_gets_its_chain(tmp_path: Path, played: Path) -> None:
+    async def work() -> None:
+        async with running(tmp_path / "data", played) as world:
+            config = config_of(tmp_path / "data", embedded=True)
+            built = world.built
+            logs = {role: part.engine.log for role, part in built.parts.items() if part.engine is not None}
+            part = await open_auditor(
+                config, built.roles, logs.__getitem__, CollectorRegistry(), SystemClock(), built.chain
+            )
+            assert part is not None
+            try:
+                await part.step()
+                assert (await part.figures.status())["ledger"]["height"] == await world.tip()
+            finally:
+                await part.close()
 
     run(work())
 
@@ -209,7 +237,7 @@ def test_what_is_withheld_ends_when_it_is_handed_out(tmp_path: Path, played: Pat
                 assert {row["subject"] for row in await audit.findings()} == {"proofs 1", "proofs 2"}
                 assert await audit.open() == {("OBJECT_WITHHELD", VN)}
                 assert (await audit.status())["height"] == await world.tip()
-                liar.proofs_at.clear()
+            async with world.auditor() as audit:
                 await audit.rounds(1)
                 assert await audit.open() == set()
 
@@ -293,5 +321,79 @@ def test_an_anchor_that_names_another_root(tmp_path: Path, played: Path, beyond:
             async with world.auditor() as audit:
                 await audit.rounds()
                 assert await audit.open() == {("ANCHOR_FORKED", "qc-1")}
+
+    run(work())
+
+
+# SPEC ISSUANCE-14.9, ISSUANCE-14.10, ISSUANCE-15.6.1
+def test_quota_given_back_for_a_burn_that_never_was(tmp_path: Path, played: Path) -> None:
+    """The bank asks, quota control signs, and nothing left the ledger."""
+
+    async def work() -> None:
+        async with running(tmp_path / "data", played) as world, world.auditor() as audit:
+            await audit.rounds()
+            await world.redeem_without_burn(7_000)
+            await audit.rounds()
+            assert await audit.open() == {("BURN_MISSING", "qc-1"), ("SUPPLY_UNBALANCED", "qc-1")}
+            equation = await audit.equation()
+            assert (equation["balanced"], equation["terms"]["redeemed"]) == (False, "170.00")
+
+    run(work())
+
+
+# SPEC ISSUANCE-10.6.2, ISSUANCE-13.2.8, ISSUANCE-13.2.9
+def test_a_control_bit_that_is_given_up_on_both_sides_is_in_order(tmp_path: Path, played: Path) -> None:
+    """Its registry is away; the value is on its way until the ledger and quota control have taken the bit back."""
+
+    async def work() -> None:
+        async with running(tmp_path / "data", played) as world, world.auditor() as audit:
+            ident = await world.issue_without_registry(30_000)
+            await audit.rounds()
+            equation = await audit.equation()
+            assert (equation["balanced"], equation["terms"]["T1"]) == (True, "300.00")
+            await world.give_up(ident)
+            await audit.rounds()
+            equation = await audit.equation()
+            assert (equation["balanced"], equation["terms"]["cancelled"]) == (True, "300.00")
+            assert await audit.findings() == []
+
+    run(work())
+
+
+# SPEC ISSUANCE-13.2.9, ISSUANCE-15.6.1
+def test_a_mint_whose_quota_was_given_back(tmp_path: Path, played: Path) -> None:
+    """The issuance system signs a cancellation of what it has minted, and quota control takes it."""
+
+    async def work() -> None:
+        async with running(tmp_path / "data", played) as world, world.auditor() as audit:
+            # central management's own count must not fall below zero
+            await world.issue_without_registry(30_000)
+            await world.cancel_the_minted()
+            await audit.rounds()
+            assert await audit.open() == {("MINTED_TWICE", VN), ("SUPPLY_UNBALANCED", "qc-1")}
+
+    run(work())
+
+
+# SPEC ISSUANCE-15.6.1
+def test_the_audit_of_running_services_tells_what_the_auditor_found(tmp_path: Path, played: Path) -> None:
+    async def work() -> None:
+        async with running(tmp_path / "data", played, embedded=True) as world:
+            part = world.built.auditor
+            assert part is not None and part.auditor is not None and world.built.chain is not None
+            liar = Changed(world.ledger, minted="0.00")
+            part.follow_chain(world.built.chain.genesis, liar)
+            server = HttpServer(world.built.litestar_app(), host="127.0.0.1", port=0)
+            await server.start()
+            place = Workplace(world.config, url=server.url)
+            try:
+                await part.step()
+                report = await ask_services(place)
+                assert not report["balanced"]
+                (found,) = report["differences"]
+                assert (found["id"], found["system"]) == ("COUNTERS_FALSE", VN)
+            finally:
+                await place.close()
+                await server.stop()
 
     run(work())

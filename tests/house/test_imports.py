@@ -88,6 +88,21 @@ def test_rooms_see_of_each_other_only_api_messages_and_errors() -> None:
     assert not faults, "\n".join(faults)
 
 
+# SPEC LEDGER-1.4, LEDGER-1.5
+def test_the_ledger_sees_of_other_rooms_what_it_may() -> None:
+    """Of issuance, kms and enclave their faces; of the rooms that lean on it nothing at all."""
+    seen = {
+        (room_name, module.split(".")[2])
+        for path in python_files("src/specie/ledger")
+        for module, _ in imports_of(path)
+        if module.startswith("specie.") and module.count(".") > 1 and (room_name := module.split(".")[1]) != "ledger"
+    }
+    other = {(room, face) for room, face in seen if room not in {"kernel", "crypto"}}
+    assert {room for room, _ in other} <= {"issuance", "kms", "enclave"}
+    assert {face for _, face in other} <= VISIBLE
+    assert ("issuance", "messages") in other
+
+
 def test_the_kernel_needs_the_standard_library_and_cbor2() -> None:
     faults = []
     for path in python_files("src/specie/kernel"):

@@ -67,7 +67,7 @@ class Built:
             desks[role] = await part.open()
         if desks:
             await self._engines(desks)
-        self.auditor = await open_auditor(self.config, self.roles, self._log_of, self.registry, self.clock)
+        self.auditor = await open_auditor(self.config, self.roles, self._log_of, self.registry, self.clock, self.chain)
         for part in self.parts.values():
             assert part.engine is not None
             await part.check(part.engine, self.auditor)

@@ -109,7 +109,12 @@ class Part:
         rounds = 0
         while not self._stopping.is_set():
             assert self.chores is not None and self.engine is not None
-            self.last_round_ok = await self.chores()
+            try:
+                self.last_round_ok = await self.chores()
+            except Exception as error:
+                # our own bug, or a store that refused a row: the other chores and the next round must go on
+                self.last_round_ok = False
+                self.observer.alarm("CHORES_FAILED", f"{type(error).__name__}: {error}")
             await self.anchor()
             self.keep_witness()
             await self.take_new_agreement_keys()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,7 +99,3 @@ def test_what_is_no_token_or_reference(quarter: Quarter) -> None:
     assert (code, type(heard.value)) == (4, Unknown)
     code, heard = quarter.type("ledger", "redemption", "refuse", "22" * 32)
     assert (code, type(heard.value)) == (5, WithdrawState)
-
-
-def test_it_works_below_the_folder_of_the_profile(quarter: Quarter, tmp_path: Path) -> None:
-    assert (quarter.folder / "redemptions.sqlite3").is_file()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from hashlib import sha256, sha512
 
 import pytest
 
 from specie.ledger import errors
-from specie.ledger.messages.binary import Reader, put_u16
+from specie.ledger.messages.binary import Reader, put_u8, put_u16, put_u64
 from specie.ledger.messages.bodies import EpochKeyOp, Mint, WithdrawRefund
 from specie.ledger.messages.bulk import BlockImages as Images
 from specie.ledger.messages.bulk import Bundle, decode_images, encode_images
@@ -75,6 +75,19 @@ def test_what_parses_but_is_out_of_range_is_a_fault_of_shape() -> None:
     with pytest.raises(errors.NonCanonical) as unknown:
         TxPublic.decode(TX.encode()[:2] + b"\x04" + TX.encode()[3:])
     assert unknown.value.rule == "V-3"
+
+
+# SPEC LEDGER-6.1.3
+def test_a_transaction_has_no_unlock_time() -> None:
+    """Its only height is the one after which nobody may include it; every byte belongs to a field that is known."""
+    numbers = {field.name for field in fields(TxPublic) if field.type in ("int", int)}
+    assert numbers == {"expiry_height", "fee", "burn"}
+    head = put_u16(1) + put_u8(TX.type) + b"".join(put_u64(each) for each in (TX.expiry_height, TX.fee, TX.burn))
+    lists = put_u8(len(TX.key_images)) + b"".join((*TX.key_images, *TX.pseudo_outputs))
+    outputs = put_u8(len(TX.outputs)) + b"".join(output.data for output in TX.outputs)
+    assert TX.encode_unproven() == head + TX.extra + lists + outputs
+    with pytest.raises(errors.NonCanonical):
+        TxPublic.decode(TX.encode() + put_u64(1000))
 
 
 def test_tails_follow_the_type() -> None:

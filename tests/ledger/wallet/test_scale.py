@@ -111,12 +111,12 @@ class Village:
         for name in self.rng.sample(NAMES, len(NAMES)):
             rich = [coin for coin in self.purses[name].coins if coin.value > COIN_MIN]
             self.rng.shuffle(rich)
-            until = len(plans) + -(-count // len(NAMES))
+            until, gone = len(plans) + -(-count // len(NAMES)), set()
             while rich and len(plans) < min(until, count):
                 spent = [rich.pop() for _ in range(min(len(rich), self.rng.choice((1, 1, 2))))]
                 plans.append(self.prepare(name, spent, self.made + len(plans)))
-                for coin in spent:
-                    self.purses[name].coins.remove(coin)
+                gone.update(coin.index for coin in spent)
+            self.purses[name].coins = [coin for coin in self.purses[name].coins if coin.index not in gone]
         built = list(builders.map(lambda item: _built(*item), plans))
         house = self.town.house
         first = house.machine.tip.header.out_size

@@ -71,6 +71,7 @@ impl<B: Backend> Member<B> {
 }
 
 /// A group of prime order and the hash functions of a ring signature over it.
+// SPEC LEDGER-2.2 (the group of Monero is a back end of the tests of this crate only: core/tests/monero)
 pub trait Backend: Sized + Send + Sync + 'static {
     /// An element of the group.
     type Point: Copy

@@ -18,6 +18,8 @@ from specie.app.auditor.rules import RuleReader
 from specie.app.auditor.settling import Settling, settled
 from specie.app.auditor.witnessing import Checkpoints, Witness, read_size
 from specie.issuance.api import Log
+from specie.issuance.messages.policy import CurrencyRule
+from specie.issuance.protocol.policy import OFFLINE
 from specie.kernel import codec
 from specie.kernel.clock import Clock
 from specie.kernel.db import Database, Transaction
@@ -237,7 +239,14 @@ class Auditor:
                 settling.run(until, self.limits.settle)
             if settled(tx) >= until:
                 store.clear_note(tx, HORIZON)
-        Linking(tx, findings, systems).run()
+        rules = self._currencies(tx)
+        online = frozenset(code for code, rule in rules.items() if rule.token_registry != OFFLINE)
+        Linking(tx, findings, systems, online).run()
+
+    def _currencies(self, tx: Transaction) -> Mapping[str, CurrencyRule]:
+        """By quota control's newest policy."""
+        versions = self.reader.load(tx, QC).versions
+        return versions[-1][2].policy.currencies if versions else {}
 
     def _cross(self, tx: Transaction, findings: Findings, asked: Sequence[str]) -> None:
         """Issuance and ledger against each other. asked: whose log was read in this round."""
@@ -246,10 +255,7 @@ class Auditor:
         # a log that is followed no further says nothing of what came later
         good = [role for role in asked if role not in self.unreachable and not store.followed(tx, role).broken]
         sizes = {role: self.sizes[role] for role in good}
-        versions = self.reader.load(tx, QC).versions
-        currencies = versions[-1][2].policy.currencies if versions else {}
-        rule = currencies.get(self.chain.genesis.currency)
-        self.chain.judge(tx, findings, sizes, rule)
+        self.chain.judge(tx, findings, sizes, self._currencies(tx).get(self.chain.genesis.currency))
 
     async def _cosign(self) -> None:
         """Add the witness's line to new checkpoints."""

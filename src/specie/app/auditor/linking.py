@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from specie.app.auditor import facts, store
-from specie.app.auditor.facts import LinkRow
+from specie.app.auditor.facts import LinkRow, UseRow
 from specie.app.auditor.findings import Findings
 from specie.app.auditor.settling import settled
 from specie.app.auditor.totals import Totals
@@ -30,6 +30,8 @@ class Linking:
     tx: Transaction
     findings: Findings
     systems: Mapping[str, str]
+    online: frozenset[str] = frozenset()
+    """Currencies whose units mean nothing until a registry has taken them in."""
     totals: Totals = field(default_factory=Totals)
 
     def run(self) -> None:
@@ -60,12 +62,17 @@ class Linking:
         use = facts.use_by(self.tx, "bit", link.previous)
         if use is None or use.unit_root != link.object:
             return False
-        if not facts.set_minted(self.tx, use.seq, link.seq) or use.cancelled is not None:
+        if not facts.set_minted(self.tx, use.seq, link.seq) or not self._may_mint(use):
             detail = f"the control bit of leaf {use.seq} was minted or cancelled before"
             self.findings.add("MINTED_TWICE", self.systems[link.role], f"leaf {link.seq}", detail)
-        else:
+        elif use.cancelled is None:
             self.totals.add("mint", use.currency, use.issuer, use.amount)
         return True
+
+    # SPEC ISSUANCE-13.2.8, ISSUANCE-13.2.9
+    def _may_mint(self, use: UseRow) -> bool:
+        """Off line, making units is the issue; on line it is undone by a cancellation, which the registry decides."""
+        return use.cancelled is None or use.currency in self.online
 
     # SPEC ISSUANCE-20.9, ISSUANCE-20.10
     def _report(self, link: LinkRow) -> None:

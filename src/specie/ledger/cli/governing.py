@@ -17,7 +17,7 @@ from specie.ledger.cli.place import Terminal
 from specie.ledger.errors import NetworkMismatch
 from specie.ledger.messages.authority import AuthorityEntry, AuthorityStatus
 from specie.ledger.messages.bodies import ParameterChange
-from specie.ledger.messages.frames import Frame, op_id
+from specie.ledger.messages.frames import op_id
 from specie.ledger.messages.header import Header
 from specie.ledger.messages.parameters import AuthorityUpdate, Parameter, decode_changes, encode_changes
 from specie.ledger.messages.state import Domain, ParametersState
@@ -25,6 +25,8 @@ from specie.ledger.protocol.light import verify_operation
 from specie.ledger.wallet.chain import Chain
 
 EXPIRY_BLOCKS = 20_000
+WAITING_MAX = 64
+"""Changes looked at that may still wait; more than so many are never under way."""
 AT_ONCE_BLOCKS = 2
 SIGNING_BLOCKS = 20
 """How many blocks may pass, beyond PARAM_DELAY, until a change is handed in: with and without `--now`."""
@@ -78,7 +80,7 @@ def propose(
         revoked = await _stolen(chain, revoke or [])
         followed = UNTOLD
         if follow:
-            followed, fresh, ended = await difference(chain, await desk.place.manifest())
+            followed, fresh, ended = await difference(chain, header, await desk.place.manifest())
             wanted[Parameter.AUTHORITY] = [*wanted.get(Parameter.AUTHORITY, []), *fresh]
             revoked += [each for each in ended if each.kid not in {other.kid for other in revoked}]
         changes = _arranged(terminal, followed, wanted, revoked)
@@ -129,25 +131,44 @@ async def known_key(chain: Chain, kid: bytes) -> AuthorityEntry | None:
     return AuthorityEntry.decode(value) if value else None
 
 
+async def waiting(chain: Chain, header: Header) -> tuple[ParametersState, list[ParameterChange]]:
+    """The last accepted change, and all that are not in force yet. Raises ProofInvalid."""
+    found = (await chain.state(Domain.PARAMETERS, b"")).value
+    last = ParametersState.decode(found) if found else ParametersState()
+    first = max(1, last.version + 1 - WAITING_MAX)
+    changes = [await chain.change(version) for version in range(first, last.version + 1)]
+    return last, [each for each in changes if each.effective_height > header.height]
+
+
 # SPEC LEDGER-9.9.1, ISSUANCE-13.2.7
 async def difference(
-    chain: Chain, manifest: AuthorityUpdate
+    chain: Chain, header: Header, manifest: AuthorityUpdate
 ) -> tuple[AuthorityUpdate, list[AuthorityEntry], list[AuthorityEntry]]:
-    """What the manifest says otherwise than the ledger: the manifest, entries to set, and known keys to be revoked.
+    """What the manifest says otherwise than the ledger, or a change that waits there, will say.
 
-    A revocation is made of the ledger's own entry, so that nothing but it changes (LEDGER-9.8.3).
+    The manifest, entries to set, and keys in force to be revoked: made of the ledger's own entries, so that nothing
+    but the revocation changes (LEDGER-9.8.3).
     """
+    due: dict[bytes, AuthorityEntry] = {}
+    for change in (await waiting(chain, header))[1]:
+        update = decode_changes(change.changes).get(Parameter.AUTHORITY)
+        due |= {entry.kid: entry for entry in update.entries} if update is not None else {}
     fresh, revoked = [], []
     for entry in manifest.entries:
         old = await known_key(chain, entry.kid)
-        if old == entry:
+        last = due.get(entry.kid, old)
+        if last == entry or (last is not None and last.is_revoked and not _is_earlier(entry, last)):
             continue
         if old is not None and entry.is_revoked:
-            if not old.is_revoked or entry.revoked_from < old.revoked_from:
-                revoked.append(replace(old, status=entry.status, revoked_from=entry.revoked_from))
-        elif old is None or not old.is_revoked:
+            revoked.append(replace(old, status=entry.status, revoked_from=entry.revoked_from))
+        else:
             fresh.append(entry)
     return manifest, fresh, revoked
+
+
+def _is_earlier(entry: AuthorityEntry, last: AuthorityEntry) -> bool:
+    """A revocation stays, but its log position may go down."""
+    return entry.is_revoked and entry.revoked_from < last.revoked_from
 
 
 def _arranged(
@@ -173,15 +194,11 @@ async def drawn_up(chain: Chain, header: Header, changes: Mapping[int, Any], mar
     """
     data = encode_changes(changes)
     decode_changes(data)
-    found = (await chain.state(Domain.PARAMETERS, b"")).value
-    last = ParametersState.decode(found) if found else ParametersState()
+    last, others = await waiting(chain, header)
     parameters = await chain.parameters(header)
     earliest = header.height + margin
     if not alone:
-        earliest += parameters.param_delay
-        for version in range(header.params_version + 1, last.version + 1):
-            frame = Frame.decode(bytes.fromhex((await chain.ledger.parameters(version)).operation or ""))
-            earliest = max(earliest, ParameterChange.decode(frame.body).effective_height)
+        earliest = max([earliest + parameters.param_delay, *(each.effective_height for each in others)])
     expiry = header.height + EXPIRY_BLOCKS
     return Draft(chain.chain_id, last.version + 1, last.op_id, earliest, expiry, data, parameters.quorum)
 

@@ -14,7 +14,7 @@ def find_key(state: State, kid: bytes, role: Role) -> AuthorityEntry | None:
     return entry if entry is not None and entry.role == role else None
 
 
-# SPEC LEDGER-9.9.1
+# SPEC LEDGER-9.9.1, ISSUANCE-13.2.7
 def find_valid_key(state: State, kid: bytes, role: Role, system: str) -> AuthorityEntry | None:
     """The entry of this kid if it has this role, belongs to this system, is not revoked and may be believed now.
 

@@ -61,6 +61,7 @@ def check_bit(state: State, bit: Signed[ControlBit], *, is_cancel: bool = False)
     entry = find_key(state, bit.kid, Role.QUOTA_CONTROL)
     if entry is None or entry.system != bit.claims.iss:
         raise MintKey("the control bit's key is not quota control's", rule="M-3")
+    # SPEC LEDGER-9.1.16, ISSUANCE-13.2.8 (`exp` is not looked at: it bounds the issuance system's step D7)
     if not entry.nbf <= bit.claims.iat < entry.signing_until:
         raise MintKey("the control bit's key was not in force when the bit was made", rule="M-3")
     # SPEC LEDGER-9.9.1
@@ -77,7 +78,7 @@ def check_bit(state: State, bit: Signed[ControlBit], *, is_cancel: bool = False)
     return entry
 
 
-# SPEC LEDGER-9.1.6
+# SPEC LEDGER-9.1.6, ISSUANCE-13.2.7
 def check_logged(state: State, bit: Signed[ControlBit], entry: AuthorityEntry, log_proof: bytes) -> None:
     """M-6: under a revoked key the bit counts only if it was logged before the revocation.
 

@@ -16,6 +16,7 @@ from specie.ledger.protocol.mints import check_unused, register_root
 from specie.ledger.protocol.state import State
 
 
+# SPEC ISSUANCE-13.2.9
 def apply_cancel(state: State, frame: Frame) -> None:
     """Give a control bit up: its unit root can never be minted. Raises NonCanonical, CancelRefused."""
     body = MintCancel.decode(frame.body)

@@ -48,6 +48,7 @@ def read_mint(frame: Frame) -> Mint:
         raise MintObject(f"the body of the mint does not parse: {error.detail}", rule="M-1") from error
 
 
+# SPEC ISSUANCE-13.2.1, ISSUANCE-13.2.5, ISSUANCE-13.2.6
 def apply_mint(state: State, frame: Frame, proven: bool) -> None:
     """Turn all units under one control bit into outputs.
 

@@ -63,11 +63,11 @@ def add(tx: Transaction, row: RedemptionRow) -> None:
 
 def replace(tx: Transaction, old: RedemptionRow, row: RedemptionRow) -> bool:
     """Move a redemption on; False where another call has moved it before."""
+    values = (int(row.state), row.amount, row.request, row.frame, row.receipt, row.detail)
     changed = tx.run(
         "UPDATE redemption SET state = ?, amount = ?, request = ?, frame = ?, receipt = ?, detail = ? "
         "WHERE withdraw_ref = ? AND state = ? AND COALESCE(frame, ?) = ?",
-        (int(row.state), row.amount, row.request, row.frame, row.receipt, row.detail)
-        + (row.withdraw_ref, int(old.state), b"", old.frame or b""),
+        (*values, row.withdraw_ref, int(old.state), b"", old.frame or b""),
     )
     return changed == 1
 

@@ -168,14 +168,19 @@ class Chain:
         newest = max((version for version in self._parameters if version <= header.params_version), default=0)
         found = self._parameters.get(newest) or self.genesis.parameters()
         for version in range(newest + 1, header.params_version + 1):
-            view = await self.ledger.parameters(version)
-            frame = self._operation(view.operation or "", view.receipt or "", OpType.PARAMETERS)
-            change = ParameterChange.decode(frame.body)
-            if change.version != version:
-                raise ProofInvalid("the node answered with another change of parameters")
+            change = await self.change(version)
             found = found.apply(decode_changes(change.changes), version)
             self._parameters[version] = found
         return found
+
+    async def change(self, version: int) -> ParameterChange:
+        """One accepted change of parameters, in force or waiting. Raises Unknown, ProofInvalid."""
+        view = await self.ledger.parameters(version)
+        frame = self._operation(view.operation or "", view.receipt or "", OpType.PARAMETERS)
+        change = ParameterChange.decode(frame.body)
+        if change.version != version:
+            raise ProofInvalid("the node answered with another change of parameters")
+        return change
 
     async def epoch_key(self, header: Header) -> EpochKeyOp:
         """The key that envelopes are sealed to now. It stands on the ledger, so enclaves signed it (LEDGER-9.10)."""
