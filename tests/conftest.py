@@ -46,11 +46,11 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 class WholeFiles(LoadScopeScheduling):  # type: ignore[misc]
-    """Tests that share real services stay on one worker: those of a file, or of one form of it; others go anywhere."""
+    """Tests that share services or a chain stay on one worker: those of a file, or of one form of it; others anywhere."""
 
     def _split_scope(self, nodeid: str) -> str:
         path, _, name = nodeid.partition("::")
-        if not path.startswith(("tests/faults/", "tests/journeys/")):
+        if not path.startswith(("tests/faults/", "tests/journeys/", "tests/ledger/", "tests/oracle/test_ledger")):
             return nodeid
         form = name.partition("[")[2] if path.endswith("test_six_steps.py") else ""
         return f"{path} {form}"

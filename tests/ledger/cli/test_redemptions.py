@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from ledger.cli.quarter import Quarter
 from ledger.institution.realm import BANK, Ring
-from specie.issuance.wallet.officer import pause
+from specie.issuance.wallet.officer import pause, resume
 from specie.ledger.cli.desk import Wrong
 from specie.ledger.errors import Unknown, WithdrawState
 
@@ -79,16 +80,28 @@ def test_what_is_open_is_settled_later(quarter: Quarter) -> None:
     assert (early["state"], early["amount"]) == ("claimed", None)
     token = burned(quarter, 200)
 
-    async def stop() -> None:
-        word = await pause(quarter.realm.house.hand("mina"), "direction:redeem", "drill")
-        await quarter.realm.house.quota_control.rules.apply_pause([word])
+    house, scope = quarter.realm.house, "direction:redeem"
 
-    quarter.do(stop())
+    async def stop() -> bytes:
+        word = await pause(house.hand("mina"), scope, "drill")
+        await house.quota_control.rules.apply_pause([word])
+        return word
+
+    async def go_on(word: bytes) -> None:
+        lifts = [sha256(word).digest()]
+        words = [await resume(house.hand(person), scope, "over", lifts) for person in ("mina", "omar")]
+        await house.quota_control.rules.apply_pause(words)
+
+    word = quarter.do(stop())
     code, heard = quarter.type("ledger", "redemption", "claim", token, "--to", "bob")
     assert (code, heard.value["state"]) == (3, "paid")
     assert "paused" in heard.value["detail"]
+    ref = heard.value["ref"]
     assert quarter.said("ledger", "redemption", "settle") == {"settled": 0, "open": 2}
-    assert quarter.type("ledger", "redemption", "settle", heard.value["ref"])[0] == 3
+    assert quarter.type("ledger", "redemption", "settle", ref)[0] == 3
+    quarter.do(go_on(word))
+    assert quarter.said("ledger", "redemption", "settle") == {"settled": 1, "open": 1}
+    assert quarter.said("ledger", "redemption", "settle", ref)["state"] == "done"
 
 
 def test_what_is_no_token_or_reference(quarter: Quarter) -> None:
