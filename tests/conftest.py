@@ -46,7 +46,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 class WholeFiles(LoadScopeScheduling):  # type: ignore[misc]
-    """Tests that share services or a chain stay on one worker: those of a file, or of one form of it; others anywhere."""
+    """Tests that share services or a chain stay on one worker: those of a file, or of one form of it."""
 
     def _split_scope(self, nodeid: str) -> str:
         path, _, name = nodeid.partition("::")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ class Operators:
         until = time.monotonic() + MINTED_WITHIN_S
         while self.total() != total:
             assert time.monotonic() < until, self.said("issue", "show", issue)
+
+    def wait_for_key(self, role: str) -> None:
+        """In a sandbox a new key begins to sign two seconds after it is announced."""
+        until = time.monotonic() + MINTED_WITHIN_S
+        while "pending" in {each["state"] for each in self.said("issuance", "keys", "list") if each["role"] == role}:
+            assert time.monotonic() < until
 
     def burn(self, amount: str) -> dict[str, Any]:
         bank = self.deployment.config.ledger.institution
@@ -95,9 +102,9 @@ def test_a_rotated_key_reaches_the_ledger(operators: Operators, role: str) -> No
     assert followed["state"] == "final"
     assert any(line.startswith("key ") for line in followed["says"])
     assert operators.said("ledger", "govern", "propose", "--follow-manifest", "--now") == {"changes": []}
-    time.sleep(3)  # the sandbox's new keys begin to sign two seconds after they are announced
+    operators.wait_for_key(role)
     issue = operators.issue("10")
-    operators.wait_for(f"{float(before) + 10:.2f}", issue)
+    operators.wait_for(str(Decimal(before) + 10), issue)
 
 
 # SPEC LEDGER-9.8.2
