@@ -82,7 +82,7 @@ def test_the_bytes_are_those_of_the_chapter() -> None:
     assert len(private) == 41 + 2 * (RING_SIZE + 1600)
 
 
-# SPEC LEDGER-5.2
+# SPEC LEDGER-5.5.3
 def test_the_rings_verify_by_the_single_verifier() -> None:
     """m and k_req recomputed here, each ring judged alone by the ring room."""
     built = town().build([11, 12], suite=1)

@@ -634,7 +634,7 @@ def sealed(spend: Spend, public: bytes, private: bytes, seed: bytes = b"\x13" * 
     return transaction.close(transaction.envelope_head(1, 4, key), enc, context, public, private)
 
 
-# SPEC LEDGER-5.2, LEDGER-15.19
+# SPEC LEDGER-15.19
 @pytest.mark.parametrize("portable", [False, True])
 def test_only_a_portable_transaction_may_be_wrapped_again(portable: bool) -> None:
     spend = Spend(portable=portable)

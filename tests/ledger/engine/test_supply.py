@@ -31,7 +31,7 @@ def check(house: House) -> None:
     assert counters.outputs == tip.header.out_size
 
 
-# SPEC LEDGER-9.4.1, LEDGER-8.4.1, LEDGER-8.1
+# SPEC LEDGER-9.4.1, LEDGER-8.4.1, LEDGER-9.4.1
 @pytest.mark.parametrize("seed", range(2))
 def test_random_blocks_keep_the_supply(seed: int) -> None:
     random = Random(seed)

@@ -155,7 +155,7 @@ def test_governance_hands_over(book: Book) -> None:
     refused(book, makers.change(CHAIN, 2, 30, FEE, previous=first.op_id), errors.ParamsQuorum, "P-2")
 
 
-# SPEC LEDGER-9.8.3: a revocation takes effect in the next block (docs/spec/OPEN.md)
+# SPEC LEDGER-9.8.3
 def test_a_revocation_does_not_wait(book: Book) -> None:
     first = book.send(makers.change(CHAIN, 1, 40, FEE))
     entry = replace(makers.entry("bank", Role.BANK_WITHDRAWAL, makers.BANK), **REVOKED)

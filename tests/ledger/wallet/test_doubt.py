@@ -197,7 +197,7 @@ async def test_a_refused_payment_is_tried_again_with_the_same_inputs_and_rings(t
     paid = await alice.pay(bob.address(), 300)
     first = (await alice.payments())[1]
     assert first.images == paid.images
-    # SPEC LEDGER-10.4: one request for one ring
+    # SPEC LEDGER-10.4
     assert len([name for name, *_ in line.asked if name == "outputs"]) == 1
     assert await alice.database.read(outputs.rings) == kept
     with pytest.raises(KeyImageSpent):

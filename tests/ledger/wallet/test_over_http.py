@@ -85,7 +85,7 @@ def test_pay_over_http_with_rings_from_a_trusted_node(tmp_path: Path) -> None:
                 assert len(ring) == 16
                 assert list(ring) == sorted(set(ring))
                 assert len(real & set(ring)) == 1
-            # SPEC LEDGER-10.8: a node that lies, or refuses, does not hear of a second ring of the same output
+            # SPEC LEDGER-10.8
             assert len(set(service.asked)) == 1
             await bob.sync()
             assert (await bob.balance()).total == 700

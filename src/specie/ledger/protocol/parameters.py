@@ -1,7 +1,7 @@
 """Changes of parameters (type 64): rules P-1 to P-5 (LEDGER section 9.8).
 
 A change whose only content is keys that become revoked takes effect in the next block; whatever loosens or widens
-waits PARAM_DELAY (docs/spec/OPEN.md). A revocation stays: no later change makes the key good again.
+waits PARAM_DELAY. A revocation stays: no later change makes the key good again.
 """
 
 from __future__ import annotations
