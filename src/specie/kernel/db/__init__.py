@@ -3,6 +3,7 @@
 from specie.kernel.db.database import open_database
 from specie.kernel.db.sqlite import backup_sqlite
 from specie.kernel.db.types import (
+    SELECT_IN_MAX,
     Columns,
     ConnectionLost,
     ConstraintViolation,
@@ -17,6 +18,7 @@ from specie.kernel.db.types import (
 from specie.kernel.db.writer import BatchedWriter
 
 __all__ = [
+    "SELECT_IN_MAX",
     "BatchedWriter",
     "Columns",
     "ConnectionLost",

@@ -150,7 +150,7 @@ class Payer:
 
     async def _choose(self, wish: Wish, ground: Ground, *, merge: bool) -> tuple[list[Owned], Choice]:
         def read(tx: Transaction) -> tuple[list[Owned], Choice]:
-            tags, rings = outputs.tags(tx), outputs.rings(tx)
+            rings = outputs.rings(tx)
             free = [each for each in outputs.unspent(tx) if self._is_free(each, wish.account, ground)]
             # bytes that a node refused may still be taken by another: the same inputs again, and only one can win
             refused = payments.refused_like(tx, wish.asked, ground.header.height)
@@ -159,6 +159,7 @@ class Payer:
                 free, merged = again, True
             else:
                 merged = merge
+            tags = outputs.tags(tx, [each.number for each in free])
             coins = [Coin(each.number, each.value, each.height, tags.get(each.number, frozenset())) for each in free]
             choice = choose(coins, wish.amount, ground.fee_for(wish), rings, merge=merged)
             by_number = {each.number: each for each in free}

@@ -260,7 +260,7 @@ class Scanner:
             outputs.add_tags(tx, output.number, [tag_of(output)])
             return
         outputs.spend_by_numbers(tx, memo.indices, output.height, output.time_ms)
-        known = outputs.tags(tx)
+        known = outputs.tags(tx, memo.indices)
         inherited = frozenset[str]().union(*(known.get(number, frozenset()) for number in memo.indices))
         outputs.add_tags(tx, output.number, inherited or {"own"})
         where = (output.number, output.height, output.time_ms, memo.type, output.account)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from struct import pack, unpack
 from typing import Any
 
-from specie.kernel.db import Transaction
+from specie.kernel.db import SELECT_IN_MAX, Transaction
 
 OURS, HOSTILE, MISMATCH, DUPLICATE = "ours", "hostile", "mismatch", "duplicate"
 
@@ -171,10 +171,13 @@ def add_tags(tx: Transaction, number: int, tags: Iterable[str]) -> None:
         tx.run("INSERT INTO tag(number, tag) VALUES (?, ?) ON CONFLICT(number, tag) DO NOTHING", (number, tag))
 
 
-def tags(tx: Transaction) -> dict[int, frozenset[str]]:
+def tags(tx: Transaction, numbers: Sequence[int]) -> dict[int, frozenset[str]]:
+    """From whom these outputs came."""
     found: dict[int, set[str]] = {}
-    for number, tag in tx.all("SELECT number, tag FROM tag"):
-        found.setdefault(number, set()).add(tag)
+    for start in range(0, len(numbers), SELECT_IN_MAX):
+        wanted = list(numbers[start : start + SELECT_IN_MAX])
+        for number, tag in tx.select_in("SELECT number, tag FROM tag WHERE number {}", wanted, "int"):
+            found.setdefault(number, set()).add(tag)
     return {number: frozenset(each) for number, each in found.items()}
 
 
@@ -184,7 +187,8 @@ def tags(tx: Transaction) -> dict[int, frozenset[str]]:
 # SPEC LEDGER-10.8
 def keep_ring(tx: Transaction, number: int, class_: int, law: int, members: Sequence[int]) -> None:
     """Keep the ring of an output, before anybody is asked for it. It may only grow: no member is ever given up."""
-    earlier = rings(tx).get(number, ())
+    row = tx.one("SELECT members FROM ring WHERE number = ?", (number,))
+    earlier = _members(row[0]) if row is not None else ()
     if not set(earlier) <= set(members):
         raise RuntimeError("a ring that was kept would lose members")
     if tuple(members) != earlier:
