@@ -37,8 +37,8 @@ MIGRATIONS = Path(store_package.__file__).parent / "migrations"
 
 # SPEC LEDGER-1.2
 def announce(role: str) -> None:
-    """Say that the enclave is simulated, on every start."""
-    structlog.get_logger("specie.ledger").warning("enclave_simulated", role=role, detail=BANNER)
+    """The log says that the enclave is simulated; people read it on their terminal (`app.cli.serve`, the demo)."""
+    structlog.get_logger("specie.ledger").info("enclave_simulated", role=role, detail=BANNER)
 
 
 class LoudMetrics(LedgerMetrics, Observer):

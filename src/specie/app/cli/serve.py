@@ -14,9 +14,10 @@ import uvloop
 
 from specie.app.cli.errors import NotHere, RoleUnknown
 from specie.app.cli.terminal import Terminal
-from specie.app.config.model import SERVED, Config
+from specie.app.config.model import LEDGER_ROLES, SERVED, Config
 from specie.app.process import harden, tune
 from specie.app.telemetry import configure_logging
+from specie.enclave.messages import BANNER
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -62,6 +63,9 @@ def serve_role(
     check_role(role)
     config = terminal.config
     _begin(terminal, config)
+    if role in LEDGER_ROLES:
+        # SPEC LEDGER-1.2
+        terminal.warn(BANNER)
     service = _builder("build_service")(config, role)
     system = config.system(role)
     uvloop.run(run_service(terminal, service, role, system.listen_host, system.listen_port, system.tls))
@@ -83,6 +87,9 @@ def serve_all(
     _begin(terminal, config)
     # SPEC ISSUANCE-1.2.4
     terminal.warn(SEPARATION_OFF)
+    if config.has_ledger:
+        # SPEC LEDGER-1.2
+        terminal.warn(BANNER)
     wanted = config.gateway.listen_port if port is None else port
     free = next_free_port(config.gateway.listen_host, wanted) if wanted else 0
     if free != wanted:

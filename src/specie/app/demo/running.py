@@ -20,7 +20,6 @@ from specie.app.demo.stage import Stage, at, open_stage
 from specie.app.demo.story import Act, play
 from specie.app.demo.telling import Teller, as_line, banner, books_line, equation, write
 from specie.app.ports import next_free_port, port_holder
-from specie.app.telemetry import configure_logging
 from specie.kernel.clock import Randomness, SeededRandomness, SystemRandomness
 
 ACTS: list[tuple[str, str, Act]] = [
@@ -65,8 +64,6 @@ class Wishes:
 
 def run_demo(terminal: Terminal, wishes: Wishes, *, play: bool) -> bool:
     """True if all that was shown held."""
-    # the story itself says what a log would warn of: simulated enclaves, one process for all
-    configure_logging("debug" if terminal.flags.verbose else "error", pretty=True, stream=sys.stderr)
     with folder_of(terminal.config, wishes, fresh=play) as folder:
         config = at(terminal.config, folder)
         work = play_once(terminal, config, wishes) if play else stay(terminal, config, wishes)
