@@ -47,7 +47,7 @@ pub fn decode_scalar(bytes: &[u8]) -> Result<Scalar, Code> {
 }
 
 /// The responses of a proof, after the 16 bytes of its challenge. Refuses: Length, ScalarRange.
-// SPEC ECASH-13.1: a verifier MUST NOT accept a proof with fewer or more responses than witnesses.
+// SPEC ECASH-13.1
 pub fn decode_proof(proof: &[u8], witnesses: usize) -> Result<([u8; 16], Vec<Scalar>), Fault> {
     if proof.len() != 16 + SCALAR_BYTES * witnesses {
         return Err(Code::Length.into());
