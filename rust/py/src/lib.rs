@@ -4,6 +4,11 @@
 use pyo3::prelude::*;
 
 mod bip340;
+mod ecash_ceremony;
+mod ecash_keys;
+mod ecash_messages;
+mod ecash_trace;
+mod ecash_wallet;
 mod errors;
 mod keys;
 mod ledger_build;
@@ -26,6 +31,11 @@ fn source_digest() -> &'static str {
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(source_digest, module)?)?;
     bip340::register(module)?;
+    ecash_ceremony::register(module)?;
+    ecash_keys::register(module)?;
+    ecash_messages::register(module)?;
+    ecash_trace::register(module)?;
+    ecash_wallet::register(module)?;
     keys::register(module)?;
     ledger_build::register(module)?;
     ledger_group::register(module)?;
