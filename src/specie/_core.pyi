@@ -4,6 +4,16 @@ from typing import NoReturn, final
 
 __all__ = [
     "BuiltTransaction",
+    "EcashDealer",
+    "EcashHolder",
+    "EcashKey",
+    "EcashOpening",
+    "EcashPayment",
+    "EcashShareKey",
+    "EcashShow",
+    "EcashSigner",
+    "EcashTrustee",
+    "EcashWithdrawal",
     "EpochKey",
     "OpenedTransaction",
     "OutputTable",
@@ -27,6 +37,28 @@ __all__ = [
     "clsag_verify_classic",
     "commit",
     "dleq_verify",
+    "ecash_atom_tag",
+    "ecash_check_claim",
+    "ecash_check_record",
+    "ecash_coin_tag",
+    "ecash_combine",
+    "ecash_decode_opening",
+    "ecash_decode_payments",
+    "ecash_decode_withdrawals",
+    "ecash_dkg_check",
+    "ecash_dkg_check_share",
+    "ecash_dkg_context",
+    "ecash_dkg_keys",
+    "ecash_dkg_sum",
+    "ecash_identify",
+    "ecash_open_trace",
+    "ecash_points_check",
+    "ecash_pseudonym_base",
+    "ecash_verify_claim",
+    "ecash_verify_payments",
+    "ecash_verify_self_trace",
+    "ecash_verify_share",
+    "ecash_verify_withdrawals",
     "ecdh_es_open_many",
     "ecdh_es_seal_many",
     "ed25519_check_public",
@@ -366,3 +398,230 @@ def verify_kernels(items: list[tuple[bytes, int, bytes, bytes, bytes]]) -> bytes
 def bip340_public(secret: bytes) -> bytes: ...
 def bip340_sign(secret: bytes, message: bytes, random: bytes) -> bytes: ...
 def bip340_verify_many(publics: list[bytes], messages: list[bytes], signatures: list[bytes]) -> bytes: ...
+
+@final
+class EcashKey:
+    """A key that issues e-cash coins or facts."""
+
+    def __new__(cls, kid: bytes, public: bytes, trustee: bytes, trustee_kid: bytes) -> EcashKey: ...
+    @property
+    def kid(self) -> bytes: ...
+    def verify_tokens(
+        self, tokens: list[tuple[bytes, bytes, bytes, bytes]], signatures: bytes, random: bytes
+    ) -> list[int]: ...
+
+@final
+class EcashShareKey:
+    """The public key of one signer's share."""
+
+    def __new__(cls, public: bytes) -> EcashShareKey: ...
+    def verify_tokens(
+        self, tokens: list[tuple[bytes, bytes, bytes, bytes]], signatures: bytes, random: bytes
+    ) -> list[int]: ...
+
+@final
+class EcashSigner:
+    """One signer's share of a key; nothing gives it back."""
+
+    def __new__(cls, share: bytes) -> EcashSigner: ...
+    def sign(self, tokens: list[tuple[bytes, bytes, bytes, bytes]]) -> bytes: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class EcashOpening:
+    """An open request whose lengths and encodings are right."""
+
+    def tokens(self) -> list[tuple[bytes, bytes, bytes, bytes]]: ...
+    def verify(self) -> tuple[str, int] | None: ...
+
+@final
+class EcashWithdrawal:
+    """A withdraw request whose lengths and encodings are right."""
+
+    def coin_ids(self) -> list[bytes]: ...
+    def tokens(self, key: EcashKey) -> list[tuple[bytes, bytes, bytes, bytes]]: ...
+
+@final
+class EcashPayment:
+    """A payment whose lengths and encodings are right."""
+
+    @property
+    def info(self) -> bytes: ...
+    @property
+    def r(self) -> bytes: ...
+    @property
+    def serials(self) -> list[bytes]: ...
+    @property
+    def double_spend_tags(self) -> list[bytes]: ...
+    def parts(self) -> tuple[bytes, bytes, bytes, bytes]: ...
+    def output_tokens(self) -> list[tuple[bytes, bytes, bytes, bytes]]: ...
+
+@final
+class EcashHolder:
+    """A holder of e-cash; nothing gives the seed or sk back."""
+
+    def __new__(cls, seed: bytes) -> EcashHolder: ...
+    @property
+    def pk(self) -> bytes: ...
+    def open(self, offer: tuple[bytes, bytes, str, list[tuple[str, str]]], random: bytes) -> tuple[bytes, bytes]: ...
+    def withdraw(
+        self, key: EcashKey, account: str, nonce: bytes, time: int, coins: list[tuple[int, int]], random: bytes
+    ) -> tuple[bytes, bytes]: ...
+    def serial(self, kid: bytes, value: int, counter: int, output: bool, message: bytes) -> bytes: ...
+    def pay(
+        self,
+        keys: list[EcashKey],
+        invoice_hash: bytes,
+        coins: list[tuple[bytes, int, int, bool, bytes, bytes]],
+        facts: list[tuple[bytes, str, str, bytes]],
+        outputs: list[tuple[int, bytes, int, int]],
+        pseudonym: bytes,
+        random: bytes,
+    ) -> EcashPayment: ...
+    def prepare(
+        self,
+        keys: list[EcashKey],
+        coins: list[tuple[bytes, int, int, bool, bytes, bytes]],
+        facts: list[tuple[bytes, str, str, bytes]],
+        outputs: list[tuple[int, bytes, int, int]],
+        pseudonym: bytes,
+        random: bytes,
+    ) -> EcashShow: ...
+    def claim(
+        self,
+        keys: list[EcashKey],
+        head: tuple[str, int, int, str, bytes, int],
+        coins: list[tuple[bytes, int, int, bool, bytes, bytes, bytes]],
+        outputs: list[tuple[bytes, int, int]],
+        random: bytes,
+    ) -> tuple[bytes, bytes, bytes]: ...
+    def self_trace(
+        self,
+        bank: str,
+        account: str,
+        nonce: bytes,
+        time: int,
+        coins: list[tuple[EcashKey, int, int, bool, bytes]],
+        random: bytes,
+    ) -> tuple[bytes, bytes]: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class EcashShow:
+    """A prepared show, good for one payment."""
+
+    def pay(self, invoice_hash: bytes) -> EcashPayment: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class EcashDealer:
+    """A dealer's polynomials, wiped when it goes."""
+
+    def __new__(cls, role: int, threshold: int, random: bytes, kind: str, share: bytes) -> EcashDealer: ...
+    def commitments(self) -> bytes: ...
+    def prove(self, context: bytes) -> bytes: ...
+    def share(self, participant: int) -> bytes: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class EcashTrustee:
+    """A trustee's share of j; nothing gives it back."""
+
+    def __new__(cls, share: bytes) -> EcashTrustee: ...
+    def decrypt(self, subject: tuple[bytes, bytes, int, int, bytes, bytes], random: bytes) -> tuple[bytes, bytes]: ...
+    def __reduce__(self) -> NoReturn: ...
+
+def ecash_combine(places: list[int], partials: list[bytes]) -> bytes: ...
+def ecash_coin_tag(kid: bytes, value: int) -> bytes: ...
+def ecash_atom_tag(kid: bytes, kind: str, value: str) -> bytes: ...
+def ecash_pseudonym_base(merchant: bytes) -> bytes: ...
+def ecash_points_check(bytes: bytes) -> list[str | None]: ...
+def ecash_decode_opening(
+    offer: tuple[bytes, bytes, str, list[tuple[str, str]]], pk: bytes, points: bytes, proof: bytes
+) -> EcashOpening | tuple[str, int]: ...
+def ecash_decode_withdrawals(
+    items: list[tuple[str, bytes, bytes, int, list[int], bytes, bytes]],
+) -> list[EcashWithdrawal | tuple[str, int]]: ...
+def ecash_verify_withdrawals(items: list[tuple[EcashWithdrawal, EcashKey]]) -> list[tuple[str, int] | None]: ...
+def ecash_decode_payments(
+    items: list[
+        tuple[
+            bytes,
+            list[tuple[bytes, int]],
+            list[tuple[bytes, str, str]],
+            bytes,
+            bytes,
+            list[tuple[int, bytes, int]],
+            bytes,
+            bytes,
+        ]
+    ],
+) -> list[EcashPayment | tuple[str, int]]: ...
+def ecash_verify_payments(
+    keys: list[EcashKey], payments: list[EcashPayment], random: bytes
+) -> list[tuple[str, int] | None]: ...
+def ecash_identify(first: tuple[bytes, bytes], second: tuple[bytes, bytes]) -> bytes: ...
+def ecash_dkg_context(ceremony: tuple[bytes, int, str, str, str, int, list[int]], dealer: int) -> bytes: ...
+def ecash_dkg_check(
+    role: int, threshold: int, commitments: bytes, context: bytes, proof: bytes, refresh: bool
+) -> tuple[str, int] | None: ...
+def ecash_dkg_check_share(
+    role: int, threshold: int, commitments: bytes, participant: int, share: bytes, refresh: bool
+) -> tuple[str, int] | None: ...
+def ecash_dkg_keys(
+    role: int, threshold: int, commitments: list[bytes], participants: list[int], old: list[bytes]
+) -> tuple[bytes, list[bytes]]: ...
+def ecash_dkg_sum(shares: list[bytes], places: list[int]) -> bytes: ...
+def ecash_check_record(
+    role: int,
+    threshold: int,
+    public: bytes,
+    share_keys: list[tuple[int, bytes]],
+    dealers: list[tuple[bytes, bytes, bytes]],
+) -> tuple[str, int] | None: ...
+def ecash_verify_share(
+    subject: tuple[bytes, bytes, int, int, bytes, bytes], share_key: bytes, point: bytes, proof: bytes
+) -> bool: ...
+def ecash_open_trace(ciphertext: bytes, places: list[int], points: bytes, message: bytes | None = None) -> bytes: ...
+def ecash_check_claim(
+    claim: tuple[
+        str,
+        int,
+        int,
+        str,
+        bytes,
+        int,
+        list[tuple[bytes, int, bytes]],
+        bytes,
+        bytes,
+        list[tuple[bytes, int]],
+        bytes,
+    ],
+) -> tuple[str, int] | None: ...
+def ecash_verify_claim(
+    keys: list[EcashKey],
+    claim: tuple[
+        str,
+        int,
+        int,
+        str,
+        bytes,
+        int,
+        list[tuple[bytes, int, bytes]],
+        bytes,
+        bytes,
+        list[tuple[bytes, int]],
+        bytes,
+    ],
+    entries: list[tuple[bytes, bytes, bytes]],
+    pk: bytes,
+) -> tuple[str, int] | None: ...
+def ecash_verify_self_trace(
+    bank: str,
+    account: str,
+    nonce: bytes,
+    time: int,
+    coins: list[tuple[EcashKey, bytes, bytes, bytes]],
+    serials: bytes,
+    proof: bytes,
+) -> tuple[str, int] | None: ...
