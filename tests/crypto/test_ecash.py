@@ -239,6 +239,13 @@ def test_ceremonies_and_records(name: str) -> None:
     dealers = [(contexts[index], constants, proof) for index, constants, proof in fields[12]]
     known = [(index, own) for index, own in fields[11]]
     assert ecash.check_record(role, threshold, fields[10], known, dealers) is None
+    context, constants, proof = dealers[0]
+    spoiled = [(context + b"x", constants, proof), *dealers[1:]]
+    assert ecash.check_record(role, threshold, fields[10], known, spoiled) == ("PROOF_INVALID", 0)
+    if len(dealers) > 1:
+        assert ecash.check_record(role, threshold, fields[10], known, dealers[1:]) == ("KEY_SUM", -1)
+        turned = [(known[0][0], known[1][1]), (known[1][0], known[0][1]), *known[2:]]
+        assert ecash.check_record(role, threshold, fields[10], turned, dealers)[0] == "SHARE_INVALID"  # type: ignore[index]
     other = record("ra" if role == 1 else "bank_2026_10")[10]
     assert ecash.check_record(role, threshold, other, known, dealers) == ("LENGTH", -1)
 

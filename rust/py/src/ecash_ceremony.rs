@@ -276,7 +276,7 @@ fn ecash_check_record(
         }
         // SPEC ECASH-3.7
         if dkg::sum_keys(&constants)? != public {
-            return Err(Code::SignatureInvalid.into());
+            return Err(Code::KeySum.into());
         }
         let places: Vec<u16> = share_keys.iter().map(|(place, _)| *place).collect();
         check_share_keys(threshold, &places, &shares, &public)

@@ -4,6 +4,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
+use rayon::prelude::*;
 use specie_core::ecash::curve::{Group, Scalar, G1};
 use specie_core::ecash::keys::{self, PublicKey, SecretShare};
 use specie_core::ecash::payment::Keys;
@@ -52,7 +53,7 @@ fn token(row: &TokenRow) -> Result<Token, Refused> {
 }
 
 fn tokens(rows: &[TokenRow]) -> Result<Vec<Token>, Refused> {
-    rows.iter().map(token).collect()
+    rows.par_iter().map(token).collect()
 }
 
 /// The places of the signatures that do not verify; those that do not decode are among them.
@@ -68,8 +69,12 @@ fn culprits(
     }
     let tokens = tokens(rows)?;
     let (mut bad, mut places, mut groups) = (Vec::new(), Vec::new(), Vec::new());
-    for (place, (token, bytes)) in tokens.iter().zip(signatures.chunks(POINT_BYTES)).enumerate() {
-        match G1::decode_checked(bytes) {
+    let read: Vec<_> = signatures
+        .par_chunks(POINT_BYTES)
+        .map(G1::decode_checked)
+        .collect();
+    for (place, (token, signature)) in tokens.iter().zip(read).enumerate() {
+        match signature {
             Ok(signature) => {
                 places.push(place);
                 groups.push(vec![token.signed(key, signature)]);

@@ -213,6 +213,7 @@ impl EcashHolder {
     }
 
     /// A show for one payment whose invoice is not known yet.
+    #[allow(clippy::too_many_arguments)]
     fn prepare(
         &self,
         py: Python<'_>,

@@ -243,7 +243,7 @@ def check_record(
 ) -> Verdict | None:
     """K3 to K6 of a key record; dealers are (context, constants, proof).
 
-    POINT_* and LENGTH are of K3, PROOF_INVALID of K4, SIGNATURE_INVALID of K5, the rest of K6.
+    POINT_* and LENGTH are of K3, PROOF_INVALID of K4, KEY_SUM of K5, the rest of K6.
     """
     return _core.ecash_check_record(role, threshold, public, share_keys, dealers)
 

@@ -30,6 +30,8 @@ pub enum Code {
     PartialInvalid,
     /// A trustee's share does not verify.
     ShareInvalid,
+    /// The dealers' constants do not make the public key.
+    KeySum,
     /// R = 0.
     ZeroR,
 }
@@ -51,6 +53,7 @@ impl Code {
             Code::SignatureInvalid => "SIGNATURE_INVALID",
             Code::PartialInvalid => "PARTIAL_INVALID",
             Code::ShareInvalid => "SHARE_INVALID",
+            Code::KeySum => "KEY_SUM",
             Code::ZeroR => "ZERO_R",
         }
     }
