@@ -1,0 +1,1 @@
+"""The bank at work: one batched writer over the journal, and the intents that span rooms."""

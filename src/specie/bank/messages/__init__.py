@@ -1,0 +1,1 @@
+"""What the bank says and is told: accounts, postings, receipts, statements."""

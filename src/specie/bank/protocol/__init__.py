@@ -1,0 +1,1 @@
+"""The bank's rules: pure, synchronous, without clock, randomness or I/O."""
