@@ -98,6 +98,3 @@ class Chain(Protocol):
 
     async def submit(self, frame: bytes) -> bool:
         """Send an operation; True once it is final and proven. Raises what the ledger refuses."""
-
-    async def took_effect(self, frame: bytes) -> bool:
-        """Is this very operation on the ledger, proven?"""
