@@ -17,6 +17,9 @@ from specie.ledger.messages.state import WithdrawalState
 RedeemAtQuotaControl = Callable[[Parcel], Awaitable[bytes]]
 """dc-redreq to dc-redeem."""
 
+SignEvent = Callable[[bytes], Awaitable[bytes]]
+"""An event of reputation to its signature by `bank:grant`: BIP-340 over the event's id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from specie.bank.api import Chain, RedeemAtQuotaControl, Treasury
+from specie.bank.api import Chain, RedeemAtQuotaControl, SignEvent, Treasury
 from specie.bank.engine.accounts import Accounts
 from specie.bank.engine.arrivals import Arrivals
 from specie.bank.engine.burns import Burns
@@ -15,6 +15,7 @@ from specie.bank.engine.orders import Orders
 from specie.bank.engine.payouts import Payouts
 from specie.bank.engine.reconcile import Report, reconcile
 from specie.bank.engine.redemptions import Redemptions
+from specie.bank.engine.reputations import Reputations
 from specie.bank.engine.statements import Statements, pool_of
 from specie.bank.engine.takings import AccountMoney
 from specie.bank.errors import BankRefusal, BankUnavailable
@@ -41,6 +42,7 @@ class Surroundings:
     withdrawal_key: KeyUri | None = None
     """`bank:wd`, for operations 18 and 19."""
     redeem: RedeemAtQuotaControl | None = None
+    sign_event: SignEvent | None = None
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class BankEngine:
     burns: Burns
     redemptions: Redemptions
     statements: Statements
+    reputations: Reputations
 
     @classmethod
     def of(
@@ -84,6 +87,7 @@ class BankEngine:
             Burns(desk, around.chain, around.withdrawal_key),
             Redemptions(desk, around.redeem),
             Statements(desk),
+            Reputations(desk, around.sign_event),
         )
 
     # -- BankApi

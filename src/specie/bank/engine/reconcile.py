@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from specie.bank.errors import BankRefusal
 from specie.bank.messages.accounts import AccountType, house_account
 from specie.bank.messages.deeds import deed_hash
 from specie.bank.messages.postings import Kind, Posting, posting_hash
 from specie.bank.messages.registry import POSTED
+from specie.bank.messages.reputation import Event, event_id
 from specie.bank.protocol import limits
 from specie.bank.protocol.journal import Chronicle, Sums, unbalanced
+from specie.bank.protocol.reputation import value_of
 from specie.bank.store import accounts as account_store
 from specie.bank.store import intents as intent_store
 from specie.bank.store import journal as journal_store
+from specie.bank.store import reputation as reputation_store
 from specie.bank.store.journal import LegRow, PostingRow
 from specie.crypto import merkle
 from specie.kernel.db import Transaction
@@ -54,6 +58,7 @@ def reconcile(tx: Transaction) -> Report:
     faults += [f"{currency}: reserve + issued is not what is owed" for currency in unbalanced_of(chronicle, sums)]
     faults += _intents(tx, sums, chronicle)
     faults += _roots(tx, roots)
+    faults += _events(tx)
     if account_store.all_sums(tx) != used:
         faults.append("sums per day and month are not those of the postings")
     for size, _, root, _ in journal_store.checkpoints(tx):
@@ -166,6 +171,23 @@ def _intents(tx: Transaction, sums: Sums, chronicle: Chronicle) -> list[str]:
         came = sum(sums.by_kind.get((kind, currency), 0) for kind in (Kind.ACCOUNT_ISSUE, Kind.BURN_IN))
         if issued != came - sums.by_kind.get((Kind.ACCOUNT_REDEEM, currency), 0):
             faults.append(f"{currency}: issued is not issues and burns less redemptions")
+    return faults
+
+
+# SPEC BANK-8.2
+def _events(tx: Transaction) -> list[str]:
+    """Every party's chain of reputation, from its own bytes."""
+    faults = []
+    for subject, rows in reputation_store.all_chains(tx).items():
+        try:
+            value_of(body for _, body, _ in rows)
+            ids = all(ident == event_id(body) for _, body, ident in rows)
+            meant = all(Event.decode(body).subject == subject for _, body, _ in rows)
+            whole = [seq for seq, _, _ in rows] == list(range(1, len(rows) + 1)) and ids and meant
+        except BankRefusal:
+            whole = False
+        if not whole:
+            faults.append(f"reputation of {subject.hex()[:16]}: the chain is broken")
     return faults
 
 
