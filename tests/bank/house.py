@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -22,6 +23,8 @@ CURRENCY = "XTS"
 START_US = 1_790_000_000_000_000
 REGISTER_TYPES = ("dc-redreq", "bank-rcpt", "bank-stmt", "bank-pool", "bank-rep")
 _stores: dict[str, FileKeystore] = {}
+_seeds = count(9)
+"""A key never signs two things under one id, whatever the test."""
 
 
 def keystore() -> FileKeystore:
@@ -31,6 +34,7 @@ def keystore() -> FileKeystore:
         folder.chmod(0o700)
         store = FileKeystore(folder, Secret(b"passphrase of the tests"), scrypt_n=2, inline=True)
         store.create("register", "ed25519", REGISTER_TYPES, SeededRandomness(5))
+        store.create("log", "ed25519", (f"note:specie/dev/{BANK}",), SeededRandomness(6))
         _stores["one"] = store
     return _stores["one"]
 
@@ -46,7 +50,7 @@ class Town:
     """One bank and the time."""
 
     clock: ManualClock = field(default_factory=lambda: ManualClock(START_US))
-    randomness: SeededRandomness = field(default_factory=lambda: SeededRandomness(9))
+    randomness: SeededRandomness = field(default_factory=lambda: SeededRandomness(next(_seeds)))
     database: Database = None  # type: ignore[assignment]
     parts: dict[str, Any] = field(default_factory=dict)
     environment: str = "dev"

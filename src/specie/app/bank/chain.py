@@ -8,7 +8,7 @@ from specie.ledger.api import Ledger
 from specie.ledger.messages.frames import op_id
 from specie.ledger.messages.genesis import Genesis
 from specie.ledger.messages.receipts import PRESENT
-from specie.ledger.messages.state import Domain, WithdrawalState
+from specie.ledger.messages.state import AnchorState, Domain, WithdrawalState, anchor_ident
 from specie.ledger.protocol.light import Trusted, verify_operation, verify_state_receipt
 
 FINAL_WITHIN_S = 20.0
@@ -46,3 +46,14 @@ class LedgerChain:
             return False
         verify_operation(Trusted.of(self.genesis), await self.ledger.receipt(op_id(frame)), frame)
         return True
+
+    # SPEC BANK-2.9
+    async def anchored(self, topic: int, source: str) -> tuple[int, bytes] | None:
+        """(size, root) of the last anchor of a log, proven. Raises ProofInvalid."""
+        ident = anchor_ident(topic, source)
+        data = await self.ledger.state_receipt(Domain.ANCHOR, ident)
+        found = verify_state_receipt(Trusted.of(self.genesis), data, Domain.ANCHOR, ident)
+        if found.proof.kind != PRESENT:
+            return None
+        state = AnchorState.decode(found.value)
+        return state.size, state.root

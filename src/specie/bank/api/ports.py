@@ -101,3 +101,6 @@ class Chain(Protocol):
 
     async def submit(self, frame: bytes) -> bool:
         """Send an operation; True once it is final and proven. Raises what the ledger refuses."""
+
+    async def anchored(self, topic: int, source: str) -> tuple[int, bytes] | None:
+        """(size, root) of the last anchor of a log, proven."""

@@ -10,6 +10,7 @@ from specie.bank.api import Chain, RedeemAtQuotaControl, SignEvent, Treasury
 from specie.bank.engine.accounts import Accounts
 from specie.bank.engine.arrivals import Arrivals
 from specie.bank.engine.burns import Burns
+from specie.bank.engine.checkpoints import Checkpoints
 from specie.bank.engine.desk import Desk
 from specie.bank.engine.orders import Orders
 from specie.bank.engine.payouts import Payouts
@@ -18,12 +19,13 @@ from specie.bank.engine.redemptions import Redemptions
 from specie.bank.engine.reputations import Reputations
 from specie.bank.engine.statements import Statements, pool_of
 from specie.bank.engine.takings import AccountMoney
-from specie.bank.errors import BankRefusal, BankUnavailable
+from specie.bank.errors import BankRefusal, BankUnavailable, Halted
 from specie.bank.messages.accounts import AccountView
 from specie.bank.messages.holds import Burn, Hold, Outgoing
 from specie.bank.messages.pool import Pool
 from specie.bank.messages.postings import Kind, Order, Receipt
 from specie.bank.protocol.takings import KeysInForce
+from specie.issuance.api import Anchor
 from specie.kernel.clock import Clock, Randomness
 from specie.kernel.db import Database
 from specie.kernel.errors import Unavailable
@@ -43,6 +45,9 @@ class Surroundings:
     """`bank:wd`, for operations 18 and 19."""
     redeem: RedeemAtQuotaControl | None = None
     sign_event: SignEvent | None = None
+    log_key: KeyUri | None = None
+    """`bank:log`."""
+    anchor: Anchor | None = None
 
 
 @dataclass(slots=True)
@@ -59,6 +64,7 @@ class BankEngine:
     redemptions: Redemptions
     statements: Statements
     reputations: Reputations
+    checkpoints: Checkpoints
 
     @classmethod
     def of(
@@ -88,6 +94,7 @@ class BankEngine:
             Redemptions(desk, around.redeem),
             Statements(desk),
             Reputations(desk, around.sign_event),
+            Checkpoints(desk, around.log_key, around.anchor, around.chain),
         )
 
     # -- BankApi
@@ -142,7 +149,23 @@ class BankEngine:
         self.desk.halted = "" if report.agrees else report.faults[0]
         return report
 
-    # SPEC BANK-4.4, BANK-2.9
+    # SPEC BANK-2.9
+    async def start(self, witnessed: Sequence[bytes] = ()) -> int:
+        """Before the first debit: the journal contains what others saw of it, the books agree, open intents go on.
+
+        Answers how many intents are still open. Raises Halted; Unavailable where the ledger cannot be asked.
+        """
+        self.desk.halted = "the bank is starting"
+        await self.checkpoints.check_extends(witnessed)
+        report = await self.desk.read(reconcile)
+        if not report.agrees:
+            self.desk.halted = report.faults[0]
+            raise Halted(report.faults[0])
+        left = await self.settle()
+        self.desk.halted = ""
+        return left
+
+    # SPEC BANK-4.4
     async def settle(self) -> int:
         """Take every open intent of this bank as far as it goes; how many are still open.
 
