@@ -55,6 +55,19 @@ def needs_of(order: Order) -> Needs:
     return Needs(named, (order.ref,), (order.hold,) if order.hold else ())
 
 
+class Counting:
+    """A transaction that counts what it changes."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self.count = 0
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("run", "insert_many", "update_many"):
+            self.count += 1
+        return getattr(self._tx, name)
+
+
 @dataclass(slots=True)
 class Books:
     """What one batch sees and changes."""
@@ -91,7 +104,8 @@ class Books:
         sums = account_store.sums_used(tx, ids, limits.day_of(now_s), limits.month_of(now_s))
         policy = next(rule for from_us, rule in reversed(policies) if from_us <= now_us)
         known = journal_store.postings_by_ref(tx, needs.refs)
-        books = cls(tx, head, now_us, policy, accounts, known, found_holds, sums, dict(sums))
+        counted: Any = Counting(tx)
+        books = cls(counted, head, now_us, policy, accounts, known, found_holds, sums, dict(sums))
         books.last, books.last_deed = head.hash, head.deed_hash
         for hold in account_store.holds_ended(tx, ids, now_s):
             books.end_hold(hold, Standing.LAPSED)
@@ -100,6 +114,12 @@ class Books:
     @property
     def now_s(self) -> int:
         return self.now_us // SECOND_US
+
+    @property
+    def changes(self) -> int:
+        """Grows with every change, in memory or in the store: what is refused after one must be undone as a whole."""
+        written: Any = self.tx
+        return int(written.count) + len(self.postings) + len(self.deeds) + len(self.new_holds)
 
     def account(self, ident: str) -> Account:
         """Raises AccountUnknown."""
@@ -157,7 +177,7 @@ class Books:
                 raise AccountClosed(f"account {account.id} is closed")
         for leg in order.legs:
             account = named[leg.account]
-            taken = kinds.change_of(leg, account.type) < 0
+            taken = kinds.takes(leg, account.type)
             promised = hold is not None and hold.account == account.id
             if taken and account.state == AccountState.FROZEN and not promised:
                 raise AccountFrozen(f"account {account.id} takes credits only")

@@ -73,12 +73,16 @@ class Desk:
         books = Books.open(tx, needs, self.policies(tx))
         answers: list[Any] = []
         for item in items:
+            before = books.changes
             try:
                 # SPEC BANK-12.7: (a bank that disagrees with itself takes nothing from anybody)
                 if item.debits and self.halted:
                     raise Halted(self.halted)
                 answers.append(item.run(books))
             except (BankRefusal, BankUnavailable) as refusal:
+                if books.changes != before:
+                    # refused half-way: nothing of this batch stays, and the writer decides its items one by one
+                    raise
                 answers.append(refusal)
         books.flush()
         return answers

@@ -135,10 +135,14 @@ def check_legs(order: Order, types: Mapping[str, AccountType]) -> None:
         raise Malformed("an account cannot pay itself")
 
 
+def takes(leg: Leg, kind: AccountType) -> bool:
+    """Does a leg make an account of this type smaller, on the account's own side?"""
+    return (leg.side == Side.DEBIT) != (kind in DEBIT_SIDE)
+
+
 def change_of(leg: Leg, kind: AccountType) -> int:
     """What a leg does to the balance of an account of this type, on the account's own side."""
-    grows = (leg.side == Side.DEBIT) == (kind in DEBIT_SIDE)
-    return leg.amount if grows else -leg.amount
+    return -leg.amount if takes(leg, kind) else leg.amount
 
 
 def reversed_legs(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
