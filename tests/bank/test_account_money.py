@@ -122,7 +122,8 @@ def on_street(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., N
     return run
 
 
-# SPEC BANK-6.1, BANK-6.2, BANK-6.5, BANK-3.1, ISSUANCE-13.3.1, ISSUANCE-13.3.4, ISSUANCE-13.4.2
+# SPEC BANK-6.1, BANK-6.2, BANK-6.5, BANK-3.1
+# SPEC ISSUANCE-13.3.1, ISSUANCE-13.3.3, ISSUANCE-13.3.4, ISSUANCE-13.4.2
 @on_street
 async def test_an_issue_is_posted_and_quota_control_believes_the_receipt(street: Street) -> None:
     await street.found("alice")
@@ -137,7 +138,8 @@ async def test_an_issue_is_posted_and_quota_control_believes_the_receipt(street:
     assert credit == (BANK, 15_000)
 
 
-# SPEC ISSUANCE-13.3.2, BANK-2.3, BANK-4.2
+# SPEC ISSUANCE-13.3.2, ISSUANCE-4.8.1
+# SPEC BANK-2.3, BANK-4.2
 @on_street
 async def test_the_same_order_is_one_posting_and_one_receipt(street: Street) -> None:
     await street.found("alice")
@@ -148,7 +150,8 @@ async def test_the_same_order_is_one_posting_and_one_receipt(street: Street) -> 
     assert await street.balance("alice") == 15_000
 
 
-# SPEC BANK-4.3, BANK-4.4, ISSUANCE-13.4.3
+# SPEC BANK-4.3, BANK-4.4
+# SPEC ISSUANCE-13.4.3
 @on_street
 async def test_a_lost_answer_is_asked_for_again(street: Street) -> None:
     await street.found("alice")
@@ -163,7 +166,8 @@ async def test_a_lost_answer_is_asked_for_again(street: Street) -> None:
     assert await street.balance("alice") == 15_000
 
 
-# SPEC BANK-6.3, BANK-6.4, ISSUANCE-13.3.5
+# SPEC BANK-6.3, BANK-6.4
+# SPEC ISSUANCE-13.3.5
 @on_street
 async def test_a_root_is_posted_or_given_up_never_both(street: Street) -> None:
     await street.found("alice")
@@ -246,7 +250,8 @@ def _of(hand: Any) -> tuple[Any, ...]:
     return hand.keys, hand.uri, hand.clock, hand.randomness
 
 
-# SPEC BANK-6.6, BANK-12.4, BANK-4.3, BANK-4.4, ISSUANCE-14.12, ISSUANCE-14.14
+# SPEC BANK-6.6, BANK-12.4, BANK-4.3, BANK-4.4
+# SPEC ISSUANCE-14.12, ISSUANCE-14.14
 @on_street
 async def test_account_money_is_redeemed_once_whatever_gets_lost(street: Street) -> None:
     await street.found("alice")

@@ -210,7 +210,8 @@ async def on_chain(harbour: Harbour, reference: bytes) -> tuple[int, int]:
     return state.status, state.outcome
 
 
-# SPEC BANK-3.3, BANK-4.3, BANK-4.4, BANK-12.4, LEDGER-9.3.7
+# SPEC BANK-3.3, BANK-4.3, BANK-4.4, BANK-12.4
+# SPEC LEDGER-9.3.7
 @in_harbour
 async def test_a_burn_credits_its_account_once_whatever_crashes(harbour: Harbour) -> None:
     await harbour.found("alice", "bob")

@@ -105,7 +105,7 @@ def _postings(tx: Transaction, sums: Sums, faults: list[str]) -> tuple[Used, dic
             legs_seen += len(stored)
             if not _legs_agree(stored, posting, sums):
                 faults.append(f"posting {row.seq}: its lines differ from its bytes")
-        if journal_store.leaves(tx, rows[-1].seq)[before:] != leaves:
+        if journal_store.leaves_between(tx, rows[0].seq, rows[-1].seq) != leaves:
             faults.append(f"postings {rows[0].seq} to {rows[-1].seq}: a leaf differs from its bytes")
         first = rows[-1].seq + 1
     if legs_seen != journal_store.leg_count(tx):

@@ -30,7 +30,8 @@ class Redemptions:
     desk: Desk
     redeem_at_quota_control: RedeemAtQuotaControl | None
 
-    # SPEC BANK-6.6, ISSUANCE-14.12, ISSUANCE-14.13
+    # SPEC BANK-6.6
+    # SPEC ISSUANCE-14.12, ISSUANCE-14.13
     async def redeem(self, key: str, account: str, amount: int, issuer: str, beneficiary: str) -> Redeeming:
         """Take money off an account and free its quota, under a key that the owner chose.
 

@@ -56,7 +56,8 @@ class BankRegistry:
     async def receipt(self, unit_root: bytes) -> bytes | None:
         return await self.takings.receipt(unit_root)
 
-    # SPEC BANK-6.2, ISSUANCE-13.3.4
+    # SPEC BANK-6.2
+    # SPEC ISSUANCE-13.3.4
     def check_receipt(self, receipt: bytes, unit_root: bytes, credential_cti: bytes, *, cancelled: bool) -> None:
         """Over the bytes alone: a `bank-rcpt` by this bank's `bank:reg`. Raises ReceiptInvalid."""
         try:

@@ -28,7 +28,8 @@ class AccountMoney:
     desk: Desk
     keys: Callable[[], KeysInForce | None]
 
-    # SPEC BANK-6.1, ISSUANCE-13.3.1, ISSUANCE-13.3.2, ISSUANCE-13.4.3
+    # SPEC BANK-6.1
+    # SPEC ISSUANCE-13.3.1, ISSUANCE-13.3.2, ISSUANCE-13.4.3
     async def register(self, registration: Registration) -> bytes:
         """Post a dc-acct once; the signed `bank-rcpt`.
 
@@ -45,7 +46,8 @@ class AccountMoney:
         root = await self.desk.submit(Item(needs, lambda books: _post(books, taking, issued, word), debits=False))
         return await self._receipt(root)
 
-    # SPEC BANK-6.3, ISSUANCE-13.3.5
+    # SPEC BANK-6.3
+    # SPEC ISSUANCE-13.3.5
     async def cancel(self, cancel: bytes, bit: bytes) -> bytes:
         """Enter a root as given up, unless it is posted; the signed `bank-rcpt`.
 
@@ -72,7 +74,8 @@ class AccountMoney:
         root = await self.desk.read(lambda tx: store.root(tx, unit_root))
         return None if root is None else await self._receipt(root)
 
-    # SPEC BANK-6.5, ISSUANCE-13.3.3
+    # SPEC BANK-6.5
+    # SPEC ISSUANCE-13.3.3
     async def supply(self, currency: str) -> int:
         """The balance of `issued`, minor units."""
         ident = house_account(AccountType.ISSUED, currency)

@@ -84,7 +84,8 @@ def check_signatures(words: tuple[Signed[ControlBit], Signed[B]], keys: KeysInFo
             raise OrderSignature(f"the signature of the {word.typ} does not verify")
 
 
-# SPEC BANK-6.1, BANK-6.4, ISSUANCE-4.8.1, ISSUANCE-13.3.1, ISSUANCE-13.3.5
+# SPEC BANK-6.1, BANK-6.4
+# SPEC ISSUANCE-4.8.1, ISSUANCE-13.3.1, ISSUANCE-13.3.5
 def check_taking(bit_data: bytes, order_data: bytes, bank: str, keys: KeysInForce, now_s: int) -> Taking:
     """A dc-acct with its bit. The bit's exp is no reason to refuse.
 

@@ -124,6 +124,11 @@ def leaves(tx: Transaction, size: int) -> list[bytes]:
     return [row[0] for row in tx.all("SELECT leaf FROM posting WHERE seq <= ? ORDER BY seq", (size,))]
 
 
+def leaves_between(tx: Transaction, first: int, last: int) -> list[bytes]:
+    rows = tx.all("SELECT leaf FROM posting WHERE seq >= ? AND seq <= ? ORDER BY seq", (first, last))
+    return [row[0] for row in rows]
+
+
 def legs_of_account(tx: Transaction, account: str, from_s: int, to_s: int) -> list[tuple[LegRow, PostingRow]]:
     """Legs of an account from one time up to, not including, another."""
     rows = tx.all(
