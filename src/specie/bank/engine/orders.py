@@ -37,9 +37,10 @@ COINS = frozenset(kind for kind in Kind if kind.startswith("coin_"))
 # SPEC BANK-4.9
 ALLOWED: Mapping[str, frozenset[Kind]] = {
     "ecash": COINS | {Kind.GUARANTEE},
-    "micropay": frozenset({Kind.OUT_START, Kind.TRANSFER}),
+    "micropay": frozenset(),
 }
-"""Calling room to the kinds of its own rows."""
+"""Calling room to the kinds of its own rows. What channels move begins with an intent of the bank, never with an order:
+an `out_start` without its row would be value that nobody follows."""
 
 
 # SPEC BANK-4.9: another kind is `NOT_PERMITTED`

@@ -15,6 +15,7 @@ from specie.bank.protocol.statements import rows_hash
 from specie.bank.store import accounts as account_store
 from specie.bank.store import journal as journal_store
 from specie.bank.store.journal import LegRow
+from specie.kernel import codec
 from specie.kernel.db import Transaction
 
 NAMED = frozenset({Kind.TRANSFER})
@@ -37,7 +38,7 @@ class Statements:
             *(account, found.currency, from_s, to_s, rows_hash(found)),
             *(found.opening, found.closing, found.position, found.hash),
         )
-        cti = sha256(f"{account} {from_s} {to_s}".encode()).digest()[:16]
+        cti = sha256(codec.encode(body.to_wire())).digest()[:16]
         return found, await self.desk.sign(body, to_s, cti)
 
 
