@@ -19,7 +19,12 @@ FLOAT_USERS: dict[str, str] = {
 """Files of the money's rooms that may use floats, and why: seconds on a stopwatch, never money."""
 
 LEDGER = ("messages", "protocol", "escrow", "store", "wallet")
-EXACT = ["src/specie/bank", "src/specie/issuance", "src/specie/kernel", *(f"src/specie/ledger/{part}" for part in LEDGER)]
+EXACT = [
+    "src/specie/bank",
+    "src/specie/issuance",
+    "src/specie/kernel",
+    *(f"src/specie/ledger/{part}" for part in LEDGER),
+]
 
 
 def money_files() -> list[Path]:

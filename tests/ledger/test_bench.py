@@ -21,7 +21,7 @@ MUST = {
         *("hpke_hybrid_open", "tx_2in_2out_verify", "tx_1in_2out_verify", "wallet_send_2in_2out", "mint_verify"),
         "escrow_claim_verify",
     ),
-    "ledger_verify": (
+    "ledger_verdicts": (
         *("verify_tx_per_s_2in2out", "verify_tx_per_s_1in2out", "ledger_bytes_2in2out", "record_bytes_2in_2out"),
         *("proofs_segment_bytes", "txpublic_bytes_2in_2out", "envelope_bytes", "sigma_bytes", "output_proof_bytes"),
         *("range_proof_bytes_2", "range_proof_bytes_4", "range_proof_bytes_16", "key_image_proof_bytes"),
@@ -107,14 +107,14 @@ def test_curve_figures_are_the_best_of_ten_runs_of_processor_time(bench: Any) ->
 
 # SPEC LEDGER-22.1
 def test_verdicts_and_bytes_of_a_small_chain(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = bench("ledger_verify")
+    script = bench("ledger_verdicts")
     monkeypatch.setattr(script, "BLOCK", 4)
     monkeypatch.setattr(script, "BATCH", 2)
     house, till = script.stocked(13)
     two, one = till.build(5, 2), till.build(1, 1)
     found = script.rates("2in2out", house, two[:4], 1, 1) | script.rates("1in2out", house, one, 1, 1)
     found |= script.sizes(house, till, two) | script.proof_sizes()
-    check({key: asdict(result) for key, result in found.items()}, "ledger_verify")
+    check({key: asdict(result) for key, result in found.items()}, "ledger_verdicts")
     assert all(result.ok for result in found.values())
     assert (found["ledger_bytes_2in2out"].value, found["proofs_segment_bytes"].value) == (630, 716)
 

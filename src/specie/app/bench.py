@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BENCHES = Path(__file__).parents[3] / "benches"
 SUITES: Mapping[str, tuple[str, ...]] = {
     "issuance": ("control_bits", "core", "six_steps", "crypto"),
-    "ledger": ("ledger_core", "ledger_verify", "ledger_node"),
+    "ledger": ("ledger_core", "ledger_verdicts", "ledger_node"),
 }
 """Suites and their scripts; `all` is every suite, and each script can be run by its own name."""
 MISSED = 1

@@ -75,7 +75,7 @@ class Desk:
         for item in items:
             before = books.changes
             try:
-                # SPEC BANK-12.7: (a bank that disagrees with itself takes nothing from anybody)
+                # SPEC BANK-12.7
                 if item.debits and self.halted:
                     raise Halted(self.halted)
                 answers.append(item.run(books))

@@ -171,4 +171,4 @@ def key_image_proofs() -> dict[str, Result]:
 
 
 if __name__ == "__main__":
-    main("ledger_verify", measure)
+    main("ledger_verdicts", measure)
