@@ -1,6 +1,6 @@
 """P9 over many random runs: whatever both parties do, the payouts add up and nobody gets what is not his (AT-21).
 
-SPECIE_ESCROW_RUNS sets how many runs there are (10 000 if it is not set; the chapter's trial is 1 000 000), and
+SPECIE_ESCROW_RUNS sets how many runs there are (3 000 if it is not set; the chapter's trial is 1 000 000), and
 SPECIE_ESCROW_SEED where they begin. A failure names the seed of its run.
 """
 
@@ -21,7 +21,7 @@ from specie.ledger.messages.escrow import EscrowStatus, EscrowType, Record
 from tests.ledger.escrow.ledger import Books
 from tests.ledger.escrow.makers import START_MS, Channel
 
-RUNS = int(os.environ.get("SPECIE_ESCROW_RUNS", "10000"))
+RUNS = int(os.environ.get("SPECIE_ESCROW_RUNS", "3000"))
 SEED = int(os.environ.get("SPECIE_ESCROW_SEED", "1"))
 STEPS = 16
 PARTS = 8
