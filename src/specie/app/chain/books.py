@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from specie.app.chain.founding import read_genesis
@@ -87,7 +88,7 @@ def _replay(genesis: Genesis, database: Database) -> LedgerBooks:
 def _follow_all(replay: Replay, database: Database) -> None:
     """Every block to the tip. Raises ProofInvalid and what the decoders refuse."""
     first = 0
-    while rows := database.read_now(lambda tx, at=first: reading.blocks_with_records(tx, at, BLOCKS_AT_ONCE)):  # type: ignore[misc]
+    while rows := database.read_now(partial(reading.blocks_with_records, first=first, count=BLOCKS_AT_ONCE)):
         for row, record, proofs in rows:
             if row.height == 0:
                 replay.check_first(row.header, row.finality, record)

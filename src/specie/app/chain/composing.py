@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from specie.app.chain.founding import ANCHOR, TOPICS, read_genesis
 from specie.app.chain.parts import TrustedPart, VerificationPart
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from specie.kms.keystore import FileKeystore
     from specie.ledger.api import Ledger
     from specie.ledger.messages.genesis import Genesis
-
-Round = Callable[[], Awaitable[Any]]
 
 
 @dataclass(slots=True)

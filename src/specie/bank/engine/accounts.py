@@ -102,7 +102,7 @@ class Accounts:
                 raise AccountExists(f"there is an account {ident} already")
             return known.view(books.now_s)
 
-        return await self.desk.submit(Item(Needs((ident, house)), run, owner, debits=False))  # type: ignore[no-any-return]
+        return await self.desk.submit(Item(Needs((ident, house)), run, owner, debits=False))
 
     @staticmethod
     def _add(books: Books, ident: str, currency: str, kind: AccountType, owner: str, key: bytes) -> Account:
@@ -123,7 +123,7 @@ class Accounts:
                 books.record(What.FROZEN, ident, {"reason": reason, "person": person})
             return account.view(books.now_s)
 
-        return await self.desk.submit(Item(Needs((ident,)), run, debits=False))  # type: ignore[no-any-return]
+        return await self.desk.submit(Item(Needs((ident,)), run, debits=False))
 
     # SPEC BANK-1.4: unfreezing needs a second person
     async def unfreeze(self, ident: str, reason: str, person: str, second: str) -> AccountView:
@@ -140,7 +140,7 @@ class Accounts:
                 books.record(What.UNFROZEN, ident, {"reason": reason, "person": person, "second": second})
             return account.view(books.now_s)
 
-        return await self.desk.submit(Item(Needs((ident,)), run, debits=False))  # type: ignore[no-any-return]
+        return await self.desk.submit(Item(Needs((ident,)), run, debits=False))
 
     # SPEC BANK-1.3
     async def close(self, ident: str, reason: str, person: str) -> AccountView:
@@ -160,7 +160,7 @@ class Accounts:
             books.record(What.CLOSED, ident, {"reason": reason, "person": person})
             return account.view(books.now_s)
 
-        return await self.desk.submit(Item(Needs((ident,)), run, debits=False))  # type: ignore[no-any-return]
+        return await self.desk.submit(Item(Needs((ident,)), run, debits=False))
 
     # -- licences and limits
 
@@ -180,7 +180,7 @@ class Accounts:
                 books.record(What.TIER, ident, facts)
             return account.view(books.now_s)
 
-        return await self.desk.submit(Item(Needs((ident,)), run, debits=False))  # type: ignore[no-any-return]
+        return await self.desk.submit(Item(Needs((ident,)), run, debits=False))
 
     async def policy(self) -> LimitPolicy:
         """What is in force now."""
@@ -229,7 +229,7 @@ class Accounts:
             books.record(What.POLICY, "", {"hash": digest, "first": first, "second": person})
             return from_us
 
-        return await self.desk.submit(Item(Needs(), run, debits=False))  # type: ignore[no-any-return]
+        return await self.desk.submit(Item(Needs(), run, debits=False))
 
     async def deeds(self, ident: str) -> list[bytes]:
         """What happened to an account, for its owner and the staff."""

@@ -71,7 +71,7 @@ class Arrivals:
         return await treasury.unspent() - (found[ident].balance if ident in found else 0)
 
 
-def _booking(arrival: Arrival, account: str, currency: str) -> Item:
+def _booking(arrival: Arrival, account: str, currency: str) -> Item[None]:
     """Credit the account of the subaddress; `case` where there is none, or none that takes credits."""
     reserve, case = (house_account(each, currency) for each in (AccountType.RESERVE, AccountType.CASE))
 

@@ -128,7 +128,7 @@ class Burns:
             moved = store.move_burn(books.tx, row, asked)
             return asked if moved else (store.burn(books.tx, row.withdraw_ref) or asked)
 
-        return await self.desk.submit(Item(Needs((row.account,)), run, debits=False))  # type: ignore[no-any-return]
+        return await self.desk.submit(Item(Needs((row.account,)), run, debits=False))
 
     async def _record(self, row: Burn) -> Burn:
         """Operation 18, the same bytes until it is final."""
@@ -169,7 +169,7 @@ class Burns:
             return done
 
         needs = Needs((issued, row.account), (row.withdraw_ref,))
-        return await self.desk.submit(Item(needs, run, debits=False))  # type: ignore[no-any-return]
+        return await self.desk.submit(Item(needs, run, debits=False))
 
     async def _move(self, old: Burn, fresh: Burn) -> Burn:
         """Store the next step, unless another call took one before; what stands there now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from specie.bank.engine.books import Books, Needs
 from specie.bank.errors import BankRefusal, BankUnavailable, Halted
@@ -26,11 +26,11 @@ BATCH_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class Item(Generic[T]):
     """One piece of work inside a batch: what it reads, and what it does with the books. It must be idempotent."""
 
     needs: Needs
-    run: Callable[[Books], Any]
+    run: Callable[[Books], T]
     lane: str = ""
     debits: bool = True
     """Does it take value from anybody? A bank whose books disagree refuses that."""
@@ -59,12 +59,12 @@ class Desk:
         self.randomness = randomness
         self.halted = ""
         """Why debits are refused; empty while the books agree."""
-        self.writer: BatchedWriter[Item, Any] = BatchedWriter(
+        self.writer: BatchedWriter[Item[Any], Any] = BatchedWriter(
             database, self._decide, lane=lambda item: item.lane, recover=lambda tx, item: None, batch_max=BATCH_MAX
         )
 
     # SPEC BANK-2.6
-    def _decide(self, tx: Transaction, items: Sequence[Item]) -> list[Any]:
+    def _decide(self, tx: Transaction, items: Sequence[Item[Any]]) -> list[Any]:
         needs = Needs(
             tuple({each: None for item in items for each in item.needs.accounts}),
             tuple({each: None for item in items for each in item.needs.refs}),
@@ -93,14 +93,15 @@ class Desk:
         stored = [(from_us, LimitPolicy.decode(data)) for _, data, from_us in account_store.policies(tx)]
         return [(0, open_policy()), *stored]
 
-    async def submit(self, item: Item) -> Any:
+    async def submit(self, item: Item[T]) -> T:
         """Decide one item. Raises what it refuses; BankUnavailable where the store cannot be reached."""
         try:
-            return await self.writer.submit(item)
+            answer: T = await self.writer.submit(item)
+            return answer
         except (Overloaded, ConnectionLost, DatabaseBusy) as error:
             raise BankUnavailable(error.detail, error.retry_after_s) from error
 
-    async def submit_many(self, items: Sequence[Item]) -> list[Any]:
+    async def submit_many(self, items: Sequence[Item[Any]]) -> list[Any]:
         """Decide several; a refusal stands in its place. Raises BankUnavailable."""
         try:
             answers = await self.writer.submit_many(items)

@@ -59,7 +59,7 @@ class Orders:
     async def post(self, order: Order, *, room: str = "") -> Receipt:
         """Post once. Raises NotPermitted and as `Books.post`."""
         check_room(room, order.kind)
-        return await self.desk.submit(self._item(order))  # type: ignore[no-any-return]
+        return await self.desk.submit(self._item(order))
 
     # SPEC BANK-2.6: items are decided one by one in arrival order
     async def post_many(
@@ -82,7 +82,7 @@ class Orders:
         return answers  # type: ignore[return-value]
 
     @staticmethod
-    def _item(order: Order) -> Item:
+    def _item(order: Order) -> Item[Receipt]:
         return Item(needs_of(order), lambda books: books.post(order))
 
     # SPEC BANK-4.2
@@ -169,7 +169,7 @@ class Orders:
             books.hold(fresh)
             return fresh
 
-        return await self.desk.submit(Item(Needs((account,), (), (ref,)), run))  # type: ignore[no-any-return]
+        return await self.desk.submit(Item(Needs((account,), (), (ref,)), run))
 
     async def capture(self, ref: bytes, kind: Kind, amount: int, *, room: str = "") -> Receipt:
         """Take at most what is held; the rest is free again. Raises HoldUnknown, and as `post`."""
@@ -192,7 +192,7 @@ class Orders:
                 raise HoldState(f"the hold is {known.state.name.lower()}")
             return books.end_hold(known, Standing.RELEASED)
 
-        return await self.desk.submit(Item(Needs((), (), (ref,)), run, debits=False))  # type: ignore[no-any-return]
+        return await self.desk.submit(Item(Needs((), (), (ref,)), run, debits=False))
 
     async def find_hold(self, ref: bytes) -> Hold:
         """Raises HoldUnknown."""

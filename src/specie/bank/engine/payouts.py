@@ -75,7 +75,7 @@ class Payouts:
             return row
 
         needs = Needs((account, transit, reserve), (ident,))
-        return await self.desk.submit(Item(needs, run, account))  # type: ignore[no-any-return]
+        return await self.desk.submit(Item(needs, run, account))
 
     async def _try(self, row: Outgoing) -> Outgoing:
         """Go on as far as it goes now; what cannot go on stays open."""

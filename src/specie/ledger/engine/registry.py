@@ -7,11 +7,11 @@ receipts over their bytes, under the genesis document that its own configuration
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from specie.crypto import cose
 from specie.crypto.transactions import build_mint, mint_size
-from specie.issuance.api import Registration, RegistryBooks
+from specie.issuance.api import Registration
 from specie.issuance.errors import UnitInvalid
 from specie.issuance.messages.claims import read_payload
 from specie.issuance.messages.objects import Unit
@@ -51,7 +51,6 @@ class LedgerRegistry:
     randomness: Randomness
     keys: Keys | None = None
     unit_key: Callable[[], KeyUri] | None = None
-    books_of: Callable[[], RegistryBooks] | None = field(default=None, repr=False)
 
     # SPEC ISSUANCE-13.2.1, ISSUANCE-13.2.4, ISSUANCE-13.2.5, ISSUANCE-13.2.8, ISSUANCE-13.4.3, LEDGER-9.1.16
     async def register(self, registration: Registration) -> bytes:
@@ -178,12 +177,6 @@ class LedgerRegistry:
         unsigned = prefix + body + kid
         ident = uuid7(self.clock.now_us(), self.randomness)
         return unsigned + bytes(await self.keys.sign(uri, "ledger-op", unsigned, ident))
-
-    async def books(self, currency: str) -> RegistryBooks:
-        """What the chain says of itself, item by item, where its blocks can be read. Raises Unavailable."""
-        if self.books_of is None or currency != self.genesis.currency:
-            raise Unavailable("no blocks are at hand")
-        return self.books_of()
 
 
 def read_units(order: bytes) -> tuple[list[int], tuple[tuple[int, int], ...]]:
