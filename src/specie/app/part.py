@@ -108,23 +108,32 @@ class Part:
     async def _run(self) -> None:
         rounds = 0
         while not self._stopping.is_set():
-            assert self.chores is not None and self.engine is not None
-            try:
-                self.last_round_ok = await self.chores()
-            except Exception as error:
-                # our own bug, or a store that refused a row: the other chores and the next round must go on
-                self.last_round_ok = False
-                self.observer.alarm("CHORES_FAILED", f"{type(error).__name__}: {error}")
-            await self.anchor()
-            self.keep_witness()
-            await self.take_new_agreement_keys()
+            self.last_round_ok = await self._goes_on(self._chores)
+            await self._goes_on(self.anchor)
+            await self._goes_on(self._witness)
+            await self._goes_on(self.take_new_agreement_keys)
             if rounds % FIGURES_EVERY == 0:
-                await self.set_gauges()
+                await self._goes_on(self.set_gauges)
             rounds += 1
             try:
                 await asyncio.wait_for(self._stopping.wait(), CHORES_EVERY_S)
             except TimeoutError:
                 continue
+
+    async def _goes_on(self, step: Callable[[], Awaitable[bool | None]]) -> bool:
+        try:
+            return await step() is not False
+        except Exception as error:
+            # our own bug, or a store that refused a row: the other steps and the next round must go on
+            self.observer.alarm("CHORES_FAILED", f"{type(error).__name__}: {error}")
+            return False
+
+    async def _chores(self) -> bool:
+        assert self.chores is not None
+        return await self.chores()
+
+    async def _witness(self) -> None:
+        self.keep_witness()
 
     # SPEC ISSUANCE-15.2.3
     async def anchor(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from hashlib import sha256
 
 from specie.crypto import cose
-from specie.issuance.errors import Schema
 from specie.issuance.messages.claims import read_payload
 from specie.issuance.messages.objects import RedemptionRequest
 from specie.kernel.codec import Malformed
@@ -83,7 +82,7 @@ def _read_request(data: bytes) -> tuple[str, RedemptionRequest]:
     try:
         parsed = cose.parse_sign1(data)
         claims, body = read_payload(RedemptionRequest, parsed.payload)
-    except (Schema, Malformed) as error:
+    except (Refused, Malformed) as error:
         raise ProofInvalid("not a redemption request") from error
     return claims.iss, body
 
